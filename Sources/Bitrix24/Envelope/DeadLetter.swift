@@ -1,0 +1,56 @@
+/// Why a record goes to the dead-letter topic: the header `b24_reason`.
+package enum DeadLetterReason: String, Sendable, CaseIterable {
+    case unknownPortal = "unknown-portal"
+    case badToken = "bad-token"
+    /// The record is over `kafka.maxRecordBytes`; it is parked, and this announces it without its body.
+    case tooLarge = "too-large"
+    /// The application was removed from the portal.
+    case gonePortal = "gone-portal"
+}
+
+extension Normalizer {
+    /// Writes the dead letter of a call that is not published: the decoded pairs without their secrets.
+    ///
+    /// - Parameter withBody: whether the pairs are in the value. If not, the value is an empty list.
+    /// - Throws: `RedactionError` when the body has too many secrets to be sure of removing them.
+    package mutating func deadLetter(
+        _ event: InboundEvent,
+        of form: BracketForm,
+        topic: String,
+        reason: DeadLetterReason,
+        receivedAt: Timestamp,
+        tokenDigest: TokenDigest?,
+        id: EnvelopeID? = nil,
+        withBody: Bool = true,
+        into record: inout EventRecord
+    ) throws(RedactionError) {
+        record.removeAll()
+        try redactor.learn(from: form)
+        record.topic.append(contentsOf: topic.utf8)
+        var portal = cleaned(event.memberID.utf8)
+        if portal.count > KeyTemplate.longestKey { portal = TokenDigest(token: portal).hexadecimal }
+        record.key.append(contentsOf: portal)
+        record.headers.append("content-type", "application/json")
+        record.headers.append("b24_reason", reason.rawValue.utf8)
+        record.headers.append("b24_received_at") { receivedAt.write(into: &$0, withMilliseconds: true) }
+        record.headers.append("b24_portal", portal)
+        record.headers.append("b24_event", cleaned(event.sentCode).prefix(256))
+        if let tokenDigest { record.headers.append("b24_token_sha256", tokenDigest.hexadecimal) }
+        if let id { record.headers.append("b24_id") { id.write(into: &$0) } }
+        record.value.raw("[")
+        if withBody {
+            for (index, pair) in form.pairs.enumerated() {
+                record.value.raw(index == 0 ? "[" : ",[")
+                write(form.text[pair.name.range], to: &record.value)
+                record.value.raw(",")
+                if pair.isSecret {
+                    record.value.raw("\"[redacted]\"")
+                } else {
+                    write(form.text[pair.value.range], to: &record.value)
+                }
+                record.value.raw("]")
+            }
+        }
+        record.value.raw("]")
+    }
+}

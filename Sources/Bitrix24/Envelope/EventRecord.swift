@@ -1,0 +1,68 @@
+/// A Kafka record ready to be sent. Written over and over; its arrays keep their memory.
+package struct EventRecord: Sendable {
+    package var topic: [UInt8] = []
+    package var key: [UInt8] = []
+    package var headers = RecordHeaders()
+    package var value = JSONText()
+    /// Where the 20 digits of the journal position belong. `nil`: the record has none.
+    package var sequencePlace: SequencePlace?
+
+    package enum SequencePlace: Sendable, Equatable {
+        /// Byte offset in `value`.
+        case value(Int)
+        /// Byte offset in `headers.bytes`.
+        case headers(Int)
+    }
+
+    package init() {}
+
+    mutating func removeAll() {
+        topic.removeAll(keepingCapacity: true)
+        key.removeAll(keepingCapacity: true)
+        headers.removeAll()
+        value.removeAll()
+        sequencePlace = nil
+    }
+}
+
+/// Names and values of a record's headers, back to back: name, value, name, value.
+package struct RecordHeaders: Sendable {
+    package private(set) var bytes: [UInt8] = []
+    /// For each header the number of bytes of its name and of its value.
+    package private(set) var lengths: [(name: Int, value: Int)] = []
+
+    package init() {}
+
+    mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        lengths.removeAll(keepingCapacity: true)
+    }
+
+    mutating func append(_ name: StaticString, prefix: StaticString = "", value: (inout [UInt8]) -> Void) {
+        let start = bytes.count
+        prefix.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        name.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        let middle = bytes.count
+        value(&bytes)
+        lengths.append((name: middle - start, value: bytes.count - middle))
+    }
+
+    mutating func append(_ name: StaticString, _ value: StaticString) {
+        append(name) { output in value.withUTF8Buffer { output.append(contentsOf: $0) } }
+    }
+
+    mutating func append(_ name: StaticString, _ value: some Collection<UInt8>) {
+        append(name) { output in output.append(contentsOf: value) }
+    }
+
+    /// Calls `header` for each, in order.
+    package func forEach(_ header: (_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> Void) {
+        var start = 0
+        for length in lengths {
+            let middle = start + length.name
+            let end = middle + length.value
+            header(bytes[start..<middle], bytes[middle..<end])
+            start = end
+        }
+    }
+}

@@ -1,0 +1,126 @@
+/// What a POST to the event address turns out to be.
+package enum InboundCall {
+    case event(InboundEvent)
+    /// A call that Bitrix24 makes to the same host but that is no event. It is answered and counted.
+    case notEvent(OtherCall)
+    case malformed(MalformedCall)
+
+    package enum OtherCall: String, Sendable, CaseIterable {
+        /// A workflow robot or activity: it has `workflow_id` and `event_token` and no `event`.
+        case robot
+        /// A portal opens an application's page: it has `AUTH_ID` and no `event`.
+        case placement
+        /// The settings form of an application, `OnAppSettings…`.
+        case settings
+    }
+
+    package enum MalformedCall: String, Error, Sendable, CaseIterable, CustomStringConvertible {
+        case noEvent = "no-event"
+        case eventNotText = "event-not-text"
+        case noMemberID = "no-member-id"
+        case memberIDNotText = "member-id-not-text"
+
+        package var description: String {
+            switch self {
+            case .noEvent:
+                "the field event is missing; send a Bitrix24 event as an application/x-www-form-urlencoded body"
+            case .eventNotText: "the field event is not a text; send it once and without brackets"
+            case .noMemberID: "the field auth[member_id] is missing; send the portal's member_id"
+            case .memberIDNotText: "the field auth[member_id] is not a text; send it without further brackets"
+            }
+        }
+    }
+
+    package init(_ form: BracketForm) {
+        let root = BracketForm.root
+        guard let eventNode = form.child(of: root, named: "event") else {
+            self = Self.withoutEvent(form)
+            return
+        }
+        guard let code = form.scalar(eventNode) else {
+            self = .malformed(.eventNotText)
+            return
+        }
+        guard !code.isEmpty else {
+            self = .malformed(.noEvent)
+            return
+        }
+        let upperCase = String(decoding: code, as: UTF8.self).asciiUppercased()
+        if upperCase.hasPrefix("ONAPPSETTINGS") {
+            self = .notEvent(.settings)
+            return
+        }
+        guard let auth = form.child(of: root, named: "auth"), form.isMap(auth),
+            let memberNode = form.child(of: auth, named: "member_id")
+        else {
+            self = .malformed(.noMemberID)
+            return
+        }
+        guard let memberID = form.scalar(memberNode) else {
+            self = .malformed(.memberIDNotText)
+            return
+        }
+        guard !memberID.isEmpty else {
+            self = .malformed(.noMemberID)
+            return
+        }
+        self = .event(
+            InboundEvent(
+                sentCode: code,
+                code: upperCase,
+                memberID: String(decoding: memberID, as: UTF8.self),
+                auth: auth,
+                eventType: EventCatalog.standard.eventType(for: upperCase)
+            )
+        )
+    }
+
+    private static func withoutEvent(_ form: BracketForm) -> InboundCall {
+        let root = BracketForm.root
+        if form.child(of: root, named: "workflow_id") != nil || form.child(of: root, named: "event_token") != nil {
+            return .notEvent(.robot)
+        }
+        if form.child(of: root, named: "AUTH_ID") != nil { return .notEvent(.placement) }
+        return .malformed(.noEvent)
+    }
+}
+
+/// An event of a decoded form, before anybody believed it. Valid until the form decodes the next body.
+package struct InboundEvent {
+    /// As Bitrix24 wrote it; mostly, but not always, in upper case.
+    package let sentCode: ArraySlice<UInt8>
+    /// Upper case.
+    package let code: String
+    /// Claimed, not proven.
+    package let memberID: String
+    package let auth: BracketForm.Node
+    /// `nil`: the catalog does not know the code.
+    package let eventType: EventType?
+
+    /// The presented application token. `nil`: none, or not a text.
+    package func applicationToken(in form: BracketForm) -> ArraySlice<UInt8>? {
+        form.scalar(of: auth, named: "application_token")
+    }
+
+    /// Events about the application itself, which an outgoing webhook has no business to send.
+    package var needsApplication: Bool {
+        code.hasPrefix("ONAPP") || code == "ONOFFLINEEVENT" || code == "ONSUBSCRIPTIONRENEW"
+    }
+
+    /// Bitrix24 documents this one event without a token:
+    /// b24restdocs, api-reference/common/events/on-app-payment.md
+    package func isPaymentWithoutToken(in form: BracketForm) -> Bool {
+        code == "ONAPPPAYMENT" && form.child(of: auth, named: "application_token") == nil
+    }
+}
+
+extension String {
+    /// Only A to Z change, so that the result has no surprise of a language.
+    func asciiUppercased() -> String {
+        guard utf8.contains(where: { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }) else { return self }
+        return String(
+            decoding: utf8.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) ? $0 - 32 : $0 },
+            as: UTF8.self
+        )
+    }
+}

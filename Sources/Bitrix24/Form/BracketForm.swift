@@ -1,0 +1,158 @@
+/// A form body decoded as PHP's `parse_str` decodes it: names with brackets become nested maps.
+///
+/// The tree lives in two flat arrays that a decoder reuses from body to body, so decoding allocates nothing once the
+/// arrays have grown. All scalars are bytes as sent; nothing is converted to a number or repaired here.
+/// Source: https://www.php.net/manual/en/function.parse-str.php and the function's behaviour in PHP 8.2.
+package struct BracketForm: Sendable {
+    /// A place in the tree. Valid until the next `decode`.
+    package struct Node: Equatable, Sendable {
+        let index: Int32
+        static let none = Node(index: -1)
+    }
+
+    /// One `name=value` of the body, decoded but not yet split at its brackets.
+    package struct Pair: Sendable {
+        package var name: TextRange
+        package var value: TextRange
+        /// The name holds one of the `SecretName`s between its brackets.
+        package var isSecret = false
+    }
+
+    /// Bytes within `text`.
+    package struct TextRange: Sendable {
+        var start: UInt32
+        var count: UInt32
+        package var range: Range<Int> { Int(start)..<Int(start) + Int(count) }
+        static let empty = TextRange(start: 0, count: 0)
+    }
+
+    struct Entry {
+        var name: TextRange
+        var value = TextRange.empty
+        var nameHash: UInt32
+        var isMap = false
+        var isSecret = false
+        /// The keys so far are 0, 1, 2… in this order, which PHP's `json_encode` writes as a list.
+        var isSequential = true
+        var childCount: Int32 = 0
+        var firstChild: Int32 = -1
+        var lastChild: Int32 = -1
+        var nextSibling: Int32 = -1
+        /// The key that `[]` takes next: one above the greatest so far, `Int.min` before there was any, which stands for 0.
+        /// `nil` when PHP has no integer left to give.
+        var nextIndex: Int? = .min
+    }
+
+    package let limits: FormLimits
+    /// Decoded bytes of all names and values, up to `textEnd`; what stands behind is left over from earlier bodies.
+    package internal(set) var text: [UInt8] = []
+    var textEnd = 0
+    package internal(set) var pairs: [Pair] = []
+    var entries: [Entry] = []
+
+    package init(limits: FormLimits = FormLimits()) {
+        self.limits = limits
+        entries.append(Entry(name: .empty, nameHash: 0, isMap: true))
+    }
+
+    package static let root = Node(index: 0)
+
+    /// Drops the arrays' memory if one unusual body made them large, so that it is not kept for ever.
+    package mutating func shrink(above byteCount: Int) {
+        if text.count > byteCount { text = [] }
+        if pairs.capacity * MemoryLayout<Pair>.stride > byteCount { pairs = [] }
+        if entries.capacity * MemoryLayout<Entry>.stride > byteCount {
+            entries = [Entry(name: .empty, nameHash: 0, isMap: true)]
+        }
+    }
+}
+
+/// What a body may hold. PHP's own defaults are `max_input_vars` 1000 and `max_input_nesting_level` 64; where PHP cuts,
+/// the decoder refuses, so that no half event passes for a whole one.
+package struct FormLimits: Sendable {
+    /// Most `name=value` pairs.
+    package var pairs = 1000
+    /// Most brackets in one name.
+    package var depth = 64
+
+    package init(pairs: Int = 1000, depth: Int = 64) {
+        self.pairs = pairs
+        self.depth = depth
+    }
+}
+
+/// Why a body is undecodable.
+package enum FormError: Error, Equatable, CustomStringConvertible {
+    case tooManyPairs(limit: Int)
+    case tooDeep(limit: Int)
+    /// 2 GiB and more cannot be addressed by the tree.
+    case tooLarge
+
+    package var description: String {
+        switch self {
+        case .tooManyPairs(let limit): "the form has more than \(limit) fields; send fewer"
+        case .tooDeep(let limit): "a field's name has more than \(limit) brackets; nest less"
+        case .tooLarge: "the form is larger than 2 GiB; send less"
+        }
+    }
+}
+
+// MARK: - Reading
+
+extension BracketForm {
+    /// The child of a map by the exact bytes of its name.
+    package func child(of parent: Node, named name: some Collection<UInt8>) -> Node? {
+        guard parent.index >= 0 else { return nil }
+        var next = entries[Int(parent.index)].firstChild
+        while next >= 0 {
+            if text[entries[Int(next)].name.range].elementsEqual(name) { return Node(index: next) }
+            next = entries[Int(next)].nextSibling
+        }
+        return nil
+    }
+
+    package func child(of parent: Node, named name: StaticString) -> Node? {
+        name.withUTF8Buffer { child(of: parent, named: $0) }
+    }
+
+    package func isMap(_ node: Node) -> Bool { entries[Int(node.index)].isMap }
+
+    /// The map's keys are 0…n-1 in order, as in a PHP list.
+    package func isList(_ node: Node) -> Bool {
+        entries[Int(node.index)].isMap && entries[Int(node.index)].isSequential
+    }
+
+    /// The value under this name is a secret whatever it holds.
+    package func isSecret(_ node: Node) -> Bool { entries[Int(node.index)].isSecret }
+
+    /// The bytes of a scalar, `nil` for a map.
+    package func scalar(_ node: Node) -> ArraySlice<UInt8>? {
+        let entry = entries[Int(node.index)]
+        return entry.isMap ? nil : text[entry.value.range]
+    }
+
+    /// The bytes of a non-empty scalar child.
+    package func scalar(of parent: Node, named name: StaticString) -> ArraySlice<UInt8>? {
+        guard let node = child(of: parent, named: name), let bytes = scalar(node), !bytes.isEmpty else { return nil }
+        return bytes
+    }
+
+    package func name(_ node: Node) -> ArraySlice<UInt8> { text[entries[Int(node.index)].name.range] }
+
+    /// The children in the order in which their names first came.
+    package func children(of node: Node) -> Children {
+        Children(form: self, cursor: entries[Int(node.index)].firstChild)
+    }
+
+    package struct Children: Sequence, IteratorProtocol {
+        package typealias Element = Node
+        let form: BracketForm
+        var cursor: Int32
+
+        package mutating func next() -> Node? {
+            guard cursor >= 0 else { return nil }
+            defer { cursor = form.entries[Int(cursor)].nextSibling }
+            return Node(index: cursor)
+        }
+    }
+}
