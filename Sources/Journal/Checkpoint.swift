@@ -1,0 +1,130 @@
+/// What a restart needs to know beyond the segments themselves, 80 bytes in the file `checkpoint`, little endian.
+struct Checkpoint: Equatable, Sendable {
+    static let bytes = 80
+    static let version: UInt32 = 1
+    static let magic: UInt64 = 0x0A54_504B_4343_4A89  // "\x89JCCKPT\n", read as a little-endian number
+
+    /// Tells the files of one journal from those of another.
+    var journal: UInt64
+    /// Everything below is confirmed.
+    var below: UInt64
+    /// No position from here on was given when this was written.
+    var next: UInt64
+    /// The newest segment, and how many of its bytes were committed.
+    var lastSegment: UInt64
+    var lastSegmentBytes: UInt64
+    /// Written by a close: nothing was appended after it.
+    var isClean: Bool
+
+    func encoded() -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Self.bytes)
+        bytes.withUnsafeMutableBytes { buffer in
+            guard let base = buffer.baseAddress else { return }
+            let words = [Self.magic, journal, below, next, lastSegment, lastSegmentBytes]
+            for (index, word) in words.enumerated() {
+                base.storeBytes(of: word.littleEndian, toByteOffset: index * 8, as: UInt64.self)
+            }
+            base.storeBytes(of: Self.version.littleEndian, toByteOffset: 48, as: UInt32.self)
+            base.storeBytes(of: UInt32(isClean ? 1 : 0).littleEndian, toByteOffset: 52, as: UInt32.self)
+            let crc = CRC32C.checksum(UnsafeRawBufferPointer(start: base, count: Self.bytes - 4))
+            base.storeBytes(of: crc.littleEndian, toByteOffset: Self.bytes - 4, as: UInt32.self)
+        }
+        return bytes
+    }
+
+    /// `nil` for anything but an intact checkpoint of a version we know.
+    init?(decoding bytes: [UInt8]) {
+        guard bytes.count == Self.bytes else { return nil }
+        let words: [UInt64]? = bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress else { return nil }
+            let crc = base.loadUnaligned(fromByteOffset: Self.bytes - 4, as: UInt32.self)
+            guard
+                UInt32(littleEndian: crc) == CRC32C.checksum(UnsafeRawBufferPointer(start: base, count: Self.bytes - 4))
+            else { return nil }
+            return (0..<7).map { UInt64(littleEndian: base.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) }
+        }
+        guard let words, words[0] == Self.magic, UInt32(truncatingIfNeeded: words[6]) <= Self.version else {
+            return nil
+        }
+        journal = words[1]
+        below = words[2]
+        next = words[3]
+        lastSegment = words[4]
+        lastSegmentBytes = words[5]
+        isClean = words[6] >> 32 & 1 == 1
+    }
+
+    init(
+        journal: UInt64,
+        below: UInt64,
+        next: UInt64,
+        lastSegment: UInt64,
+        lastSegmentBytes: UInt64,
+        isClean: Bool
+    ) {
+        self.journal = journal
+        self.below = below
+        self.next = next
+        self.lastSegment = lastSegment
+        self.lastSegmentBytes = lastSegmentBytes
+        self.isClean = isClean
+    }
+}
+
+/// The checkpoint's file, replaced as a whole and durably.
+///
+/// On a full disk it must still be writable, because only a newer checkpoint lets segments be deleted. So a small file
+/// holds some room in reserve and is given up when there is no other.
+struct CheckpointFile: Sendable {
+    let layout: DirectoryLayout
+    let fileSystem: any FileSystem
+
+    func load() -> Checkpoint? {
+        guard let bytes = try? fileSystem.contents(of: layout.checkpoint, limit: Checkpoint.bytes + 1) else {
+            return nil
+        }
+        return Checkpoint(decoding: bytes)
+    }
+
+    func store(_ checkpoint: Checkpoint) throws(FileSystemError) {
+        do throws(FileSystemError) {
+            try replace(with: checkpoint)
+        } catch {
+            guard error.isNoSpace else { throw error }
+            try fileSystem.remove(layout.reserve)
+            try replace(with: checkpoint)
+        }
+    }
+
+    private func replace(with checkpoint: Checkpoint) throws(FileSystemError) {
+        let file = try fileSystem.open(layout.newCheckpoint, .replace)
+        do throws(FileSystemError) {
+            try fileSystem.writeAll(file, checkpoint.encoded(), at: 0)
+            try fileSystem.sync(file)
+        } catch {
+            fileSystem.close(file)
+            // Not written again after a failed sync, no more than a segment is.
+            try? fileSystem.remove(layout.newCheckpoint)
+            throw error
+        }
+        fileSystem.close(file)
+        try fileSystem.rename(layout.newCheckpoint, to: layout.checkpoint)
+        try fileSystem.syncDirectory(layout.directory)
+    }
+
+    /// Makes the reserve if it is missing. Not made is no error: a later call tries again.
+    func keepReserve() -> Bool {
+        guard let file = try? fileSystem.open(layout.reserve, .createNew) else {
+            return (try? fileSystem.open(layout.reserve, .read)).map(fileSystem.close) != nil
+        }
+        defer { fileSystem.close(file) }
+        do throws(FileSystemError) {
+            try fileSystem.writeAll(file, [UInt8](repeating: 0x2e, count: 32 << 10), at: 0)
+            try fileSystem.sync(file)
+            return true
+        } catch {
+            try? fileSystem.remove(layout.reserve)
+            return false
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import Synchronization
+
+/// What the journal's threads, appenders and readers share.
+///
+/// Two locks: `staging` for appends, `shelf` for segments and tail; neither is taken while the other is held, and nothing
+/// is called, written or freed under them. What `confirm` needs is atomic.
+final class JournalCore: Sendable {
+    struct Listeners {
+        var resolvers: [@Sendable (AppendResolution) -> Void] = []
+        var wakes: [@Sendable () -> Void] = []
+    }
+
+    struct Counters {
+        var state = JournalState.accepting
+        var recordsFailed = 0
+        var commits = 0
+        var checkpointsWritten = 0
+        var checkpointFailures = 0
+        var segmentsDeleted = 0
+        var durableBelow: UInt64 = 0
+    }
+
+    let configuration: JournalConfiguration
+    let roomTimeout: UInt64
+    let fileSystem: any FileSystem
+    let layout: DirectoryLayout
+    let observer: JournalObserver
+    /// Tells this journal's files from another's.
+    let identity: UInt64
+
+    let staging: Mutex<StagingQueue>
+    let shelf: Mutex<SegmentShelf>
+    let listeners = Mutex(Listeners())
+    let counters: Mutex<Counters>
+    let commitBell = Doorbell()
+    let maintenanceBell = Doorbell()
+
+    private let confirmed: Atomic<UInt64>
+    /// Above the last committed position.
+    private let committedEnd: Atomic<UInt64>
+    /// The maintenance thread sleeps without a time set and wants to hear of the next `confirm`.
+    let wakesOnConfirm = Atomic(true)
+    /// An append waits for room.
+    let isUnderPressure = Atomic(false)
+    /// Bytes that the maintenance thread should free at once.
+    let reclaim = Atomic(0)
+    /// Cleared while a checkpoint that must not be believed is still on disk: no new position may come near it.
+    let maySegment: Atomic<Bool>
+    let isCommitThreadDone = Atomic(false)
+
+    init(
+        configuration: JournalConfiguration,
+        fileSystem: any FileSystem,
+        observer: JournalObserver,
+        start: StartPlan,
+        maySegment: Bool
+    ) {
+        self.configuration = configuration
+        self.fileSystem = fileSystem
+        self.observer = observer
+        roomTimeout = configuration.roomTimeout.nanoseconds
+        layout = DirectoryLayout(directory: configuration.directory)
+        identity = start.identity
+        staging = Mutex(
+            StagingQueue(
+                maxPendingBytes: configuration.maxPendingBytes,
+                chunkBytes: configuration.chunkBytes,
+                nextPosition: start.next
+            )
+        )
+        let tail = CommittedTail(limitBytes: configuration.tailBytes, start: start.next)
+        var shelf = SegmentShelf(
+            found: start.segments,
+            nextNumber: start.nextNumber,
+            tail: tail,
+            recovery: start.recovery
+        )
+        for number in start.newerVersions { shelf.setAside(.file(segment: number)) }
+        self.shelf = Mutex(shelf)
+        var counters = Counters()
+        counters.durableBelow = start.confirmedBelow
+        self.counters = Mutex(counters)
+        confirmed = Atomic(start.confirmedBelow)
+        committedEnd = Atomic(start.next)
+        self.maySegment = Atomic(maySegment)
+    }
+
+    // MARK: Confirmation
+
+    var confirmedBelow: UInt64 { confirmed.load(ordering: .acquiring) }
+    var committedBelow: UInt64 { committedEnd.load(ordering: .acquiring) }
+
+    func committed(through position: UInt64) {
+        committedEnd.store(position + 1, ordering: .releasing)
+    }
+
+    func confirm(below position: UInt64) {
+        // Never beyond what was committed: the checkpoint must not cover what comes later.
+        let value = min(position, committedBelow)
+        let (old, _) = confirmed.max(value, ordering: .acquiringAndReleasing)
+        guard value > old else { return }
+        // Sequentially consistent, as is the maintenance thread's store before it looks at `confirmed` a last time.
+        if wakesOnConfirm.exchange(false, ordering: .sequentiallyConsistent) { maintenanceBell.ring() }
+    }
+
+    // MARK: Telling others
+
+    /// Tells every appender that takes part, each once.
+    func resolve(_ batch: Batch, _ outcome: AppendResolution.Outcome) {
+        let resolvers = listeners.withLock { $0.resolvers }
+        for settlement in batch.settled {
+            resolvers[settlement.appender](
+                AppendResolution(through: JournalPosition(settlement.through), outcome: outcome)
+            )
+        }
+    }
+
+    func fail(_ batch: Batch, _ failure: AppendFailure) {
+        staging.withLock { $0.settle(batch) }
+        counters.withLock { $0.recordsFailed += batch.records }
+        resolve(batch, .failed(failure))
+        observer.didFail?(FailureReport(records: batch.records, failure: failure))
+    }
+
+    func wakeReaders() {
+        let wakes = listeners.withLock { $0.wakes }
+        for wake in wakes { wake() }
+    }
+
+    func set(_ state: JournalState) {
+        let changed = counters.withLock { counters in
+            guard counters.state != state, counters.state != .closed else { return false }
+            counters.state = state
+            return true
+        }
+        if changed { observer.stateChanged?(state) }
+    }
+
+    /// A full journal has room again although nothing was committed since.
+    func noteRoom() {
+        if counters.withLock({ $0.state }) == .full { set(.accepting) }
+    }
+
+    func maintenanceFailed(_ error: FileSystemError) {
+        observer.didFailMaintenance?(JournalError(error))
+    }
+}

@@ -1,0 +1,80 @@
+/// What a start does to the directory before any thread runs.
+struct JournalStart: Sendable {
+    let plan: StartPlan
+    let maySegment: Bool
+    /// The checkpoint that is on disk and believed.
+    let durableCheckpoint: Checkpoint?
+
+    /// The directory's lock, or `nil` if somebody else has it.
+    static func lock(_ layout: DirectoryLayout, _ fileSystem: any FileSystem) throws(FileSystemError) -> OpenFile? {
+        try fileSystem.makeDirectory(layout.directory)
+        let file = try fileSystem.open(layout.lock, .lock)
+        do throws(FileSystemError) {
+            if try fileSystem.tryLock(file) { return file }
+        } catch {
+            fileSystem.close(file)
+            throw error
+        }
+        fileSystem.close(file)
+        return nil
+    }
+
+    init(
+        _ configuration: JournalConfiguration,
+        _ layout: DirectoryLayout,
+        _ fileSystem: any FileSystem
+    ) throws(FileSystemError) {
+        let checkpointFile = CheckpointFile(layout: layout, fileSystem: fileSystem)
+        let checkpoint = checkpointFile.load()
+        let plan = StartPlan(
+            found: try Self.find(layout, fileSystem),
+            checkpoint: checkpoint,
+            positionsPerSegment: configuration.positionsPerSegment,
+            freshIdentity: .random(in: 1 ... .max)
+        )
+        self.plan = plan
+        guard plan.mustReplaceCheckpoint else {
+            maySegment = true
+            durableCheckpoint = plan.recovery.checkpoint == .used ? checkpoint : nil
+            return
+        }
+        // Positions grow beyond it from here on, so a later start would believe it.
+        let replacement = Checkpoint(
+            journal: plan.identity,
+            below: 0,
+            next: plan.next,
+            lastSegment: plan.segments.last?.number ?? 0,
+            lastSegmentBytes: 0,
+            isClean: false
+        )
+        do throws(FileSystemError) {
+            try checkpointFile.store(replacement)
+            maySegment = true
+            durableCheckpoint = replacement
+        } catch {
+            maySegment = false
+            durableCheckpoint = nil
+        }
+    }
+
+    static func find(_ layout: DirectoryLayout, _ fileSystem: any FileSystem) throws(FileSystemError) -> [StartPlan
+        .Found]
+    {
+        var found: [StartPlan.Found] = []
+        for entry in try fileSystem.entries(of: layout.directory) {
+            guard let number = DirectoryLayout.segmentNumber(entry.name), number <= StartPlan.highestCredible else {
+                continue
+            }
+            let bytes = try? fileSystem.contents(of: layout.segment(number), limit: SegmentHeader.bytes)
+            found.append(
+                StartPlan.Found(
+                    number: number,
+                    bytes: entry.bytes,
+                    modifiedAt: entry.modifiedAt,
+                    header: bytes.map(SegmentHeader.read) ?? .damaged
+                )
+            )
+        }
+        return found
+    }
+}

@@ -1,0 +1,243 @@
+import Glibc
+import Synchronization
+
+/// Everything slow that no append should wait for: copies of damage, the durable checkpoint, deletion of segments.
+///
+/// The order is the promise: damage is set aside, then the checkpoint is durable, then a segment below it is unlinked.
+final class MaintenanceThread {
+    private let core: JournalCore
+    private let checkpointFile: CheckpointFile
+    private var schedule: CheckpointSchedule
+    private var durable: Checkpoint?
+    private var hasReserve = false
+    private var setAsideBytes: Int?
+    /// After a failure nothing is tried before this time.
+    private var pausedUntil: UInt64 = 0
+    /// The confirmation that the last round of work has seen.
+    private var seenConfirmed: UInt64 = 0
+
+    init(core: JournalCore, durable: Checkpoint?) {
+        self.core = core
+        self.durable = durable
+        checkpointFile = CheckpointFile(layout: core.layout, fileSystem: core.fileSystem)
+        schedule = CheckpointSchedule(interval: core.configuration.checkpointInterval.nanoseconds)
+    }
+
+    func run() {
+        if !core.maySegment.load(ordering: .acquiring) { replaceUntrustedCheckpoint() }
+        hasReserve = checkpointFile.keepReserve()
+        while !core.isCommitThreadDone.load(ordering: .acquiring) {
+            sleep(until: work())
+        }
+        runSetAsideJobs()
+        if writeCheckpoint(isClean: true) { delete(plan(reclaim: 0)) }
+    }
+
+    private func sleep(until time: UInt64?) {
+        // Armed only when no time is set: under load the timer is enough, and `confirm` stays cheap.
+        let arms = time == nil || core.isUnderPressure.load(ordering: .sequentiallyConsistent)
+        core.wakesOnConfirm.store(arms, ordering: .sequentiallyConsistent)
+        if arms, core.confirmedBelow != seenConfirmed { return }
+        core.maintenanceBell.wait(until: time)
+    }
+
+    /// Does what is due; returns when to look again, `nil` for not before something happens.
+    private func work() -> UInt64? {
+        let now = Clock.monotonicNanoseconds()
+        let confirmedBelow = core.confirmedBelow
+        seenConfirmed = confirmedBelow
+        if now < pausedUntil { return pausedUntil }
+        if !core.maySegment.load(ordering: .acquiring) { replaceUntrustedCheckpoint() }
+        runSetAsideJobs()
+
+        let underPressure = core.isUnderPressure.load(ordering: .sequentiallyConsistent)
+        let plan = plan(reclaim: core.reclaim.exchange(0, ordering: .relaxed))
+        var next: UInt64?
+        if confirmedBelow > (durable?.below ?? 0) {
+            let due = schedule.due(isWhollyConfirmed: confirmedBelow >= core.committedBelow)
+            let needed = plan.items.contains { $0.end > durable?.below ?? 0 }
+            if due <= now || needed {
+                guard writeCheckpoint(isClean: false) else { return pause(now) }
+            } else {
+                next = due
+            }
+        }
+        delete(plan)
+        if underPressure, core.shelf.withLock({ $0.isActiveConfirmed(below: confirmedBelow) }) {
+            core.commitBell.ring()
+        }
+        if !hasReserve { hasReserve = checkpointFile.keepReserve() }
+        guard let expiry = plan.nextExpiry else { return next }
+        let wait = expiry &- min(expiry, Clock.wallMilliseconds()) &+ 1
+        return min(next ?? .max, now &+ min(wait, 86_400_000) &* 1_000_000)
+    }
+
+    private func pause(_ now: UInt64) -> UInt64 {
+        pausedUntil = now &+ min(max(schedule.interval, 10_000_000), 1_000_000_000)
+        return pausedUntil
+    }
+
+    // MARK: Checkpoint
+
+    private func writeCheckpoint(isClean: Bool) -> Bool {
+        let below = core.confirmedBelow
+        let next = isClean ? core.staging.withLock { $0.nextPosition } : max(core.committedBelow, below)
+        let newest = core.shelf.withLock { shelf in
+            (number: shelf.segments.last?.number ?? shelf.nextNumber - 1, bytes: shelf.segments.last?.bytes ?? 0)
+        }
+        let checkpoint = Checkpoint(
+            journal: core.identity,
+            below: below,
+            next: next,
+            lastSegment: newest.number,
+            lastSegmentBytes: UInt64(newest.bytes),
+            isClean: isClean
+        )
+        guard checkpoint != durable else { return true }
+        do throws(FileSystemError) {
+            try checkpointFile.store(checkpoint)
+        } catch {
+            core.counters.withLock { $0.checkpointFailures += 1 }
+            core.maintenanceFailed(error)
+            return false
+        }
+        durable = checkpoint
+        schedule.wrote(at: Clock.monotonicNanoseconds())
+        core.counters.withLock { counters in
+            counters.checkpointsWritten += 1
+            counters.durableBelow = below
+        }
+        return true
+    }
+
+    private func replaceUntrustedCheckpoint() {
+        guard writeCheckpoint(isClean: false) else { return }
+        core.maySegment.store(true, ordering: .releasing)
+    }
+
+    // MARK: Deletion
+
+    private func plan(reclaim: Int) -> DeletionPlan {
+        let confirmedBelow = core.confirmedBelow
+        let retain = core.configuration.retain.nanoseconds / 1_000_000
+        return core.shelf.withLock { shelf in
+            DeletionPlan(
+                shelf,
+                confirmedBelow: confirmedBelow,
+                wallTime: Clock.wallMilliseconds(),
+                retainMilliseconds: retain,
+                reclaim: reclaim
+            )
+        }
+    }
+
+    private func delete(_ plan: DeletionPlan) {
+        var deleted = 0
+        for item in plan.items {
+            guard item.end <= durable?.below ?? 0 else { break }
+            do throws(FileSystemError) {
+                let path = core.layout.segment(item.number)
+                if item.keepsFile {
+                    try core.fileSystem.makeDirectory(core.layout.setAside)
+                    try core.fileSystem.rename(path, to: core.layout.setAsideSegment(item.number))
+                } else {
+                    try core.fileSystem.remove(path)
+                }
+            } catch {
+                if error.code != ENOENT {
+                    core.maintenanceFailed(error)
+                    break
+                }
+            }
+            core.shelf.withLock { $0.remove(item.number) }
+            deleted += 1
+        }
+        guard deleted > 0 else { return }
+        core.counters.withLock { $0.segmentsDeleted += deleted }
+        core.commitBell.ring()
+    }
+
+    // MARK: Setting aside
+
+    private func runSetAsideJobs() {
+        while let job = core.shelf.withLock({ $0.nextSetAsideJob }) {
+            let outcome = perform(job)
+            core.shelf.withLock { shelf in
+                switch (job, outcome) {
+                case (.file, .kept): shelf.recovery.newerVersionFiles += 1
+                case (.file, .notKept): break
+                case (.range, .kept(let bytes)):
+                    shelf.recovery.setAsideFiles += 1
+                    shelf.recovery.setAsideBytes += bytes
+                case (.range(_, let range), .notKept): shelf.recovery.damagedBytesNotKept += range.count
+                }
+                shelf.finishedSetAsideJob()
+            }
+        }
+    }
+
+    private enum Outcome {
+        case kept(Int)
+        case notKept
+    }
+
+    private func perform(_ job: SetAsideJob) -> Outcome {
+        let layout = core.layout
+        do throws(FileSystemError) {
+            try core.fileSystem.makeDirectory(layout.setAside)
+            switch job {
+            case .file(let segment):
+                try core.fileSystem.rename(layout.segment(segment), to: layout.setAsideSegment(segment))
+                try core.fileSystem.syncDirectory(layout.directory)
+                try core.fileSystem.syncDirectory(layout.setAside)
+                return .kept(0)
+            case .range(let segment, let range):
+                return try copy(range, of: segment)
+            }
+        } catch {
+            core.maintenanceFailed(error)
+            return .notKept
+        }
+    }
+
+    private func copy(_ range: Range<Int>, of segment: UInt64) throws(FileSystemError) -> Outcome {
+        let used: Int
+        if let known = setAsideBytes {
+            used = known
+        } else {
+            used = try core.fileSystem.entries(of: core.layout.setAside).reduce(0) { sum, entry in
+                entry.name.hasSuffix(".bytes") ? sum + entry.bytes : sum
+            }
+            setAsideBytes = used
+        }
+        let path = core.layout.setAsideRange(segment, offset: range.lowerBound)
+        // The name tells what it holds, so a range that an earlier run kept is not kept twice.
+        if let file = try? core.fileSystem.open(path, .read) {
+            defer { core.fileSystem.close(file) }
+            if try core.fileSystem.size(of: file) == range.count { return .kept(range.count) }
+        }
+        guard used + range.count <= core.configuration.setAsideBytes else { return .notKept }
+        let source = try core.fileSystem.open(core.layout.segment(segment), .read)
+        defer { core.fileSystem.close(source) }
+        let target = try core.fileSystem.open(path, .replace)
+        defer { core.fileSystem.close(target) }
+        let memory = Chunk(capacity: min(range.count, 256 << 10))
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let count = min(memory.capacity, range.upperBound - offset)
+            let buffer = UnsafeMutableRawBufferPointer(start: memory.base, count: count)
+            do throws(FileSystemError) {
+                _ = try core.fileSystem.readAll(source, into: buffer, at: offset)
+            } catch {
+                // What cannot be read is kept as zeros, so that offsets stay right.
+                buffer.initializeMemory(as: UInt8.self, repeating: 0)
+            }
+            try core.fileSystem.writeAll(target, UnsafeRawBufferPointer(buffer), at: offset - range.lowerBound)
+            offset += count
+        }
+        try core.fileSystem.sync(target)
+        try core.fileSystem.syncDirectory(core.layout.setAside)
+        setAsideBytes = used + range.count
+        return .kept(range.count)
+    }
+}
