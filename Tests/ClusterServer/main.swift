@@ -1,0 +1,9 @@
+// librdkafka's in-process cluster as a process of its own, so that its work is not counted as the bridge's.
+// Prints the bootstrap servers and runs until its standard input ends.
+import Foundation
+import KafkaClient
+
+let cluster = try MockCluster(brokers: CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 1 : 1)
+FileHandle.standardOutput.write(Data((cluster.bootstrapServers + "\n").utf8))
+while readLine() != nil {}
+cluster.close()
