@@ -1,0 +1,34 @@
+import NIOCore
+
+/// Puts a request's body together: a body in one piece is passed on as it came, several pieces are copied once.
+struct BodyAccumulator {
+    private var buffer = ByteBuffer()
+    private var isOwnCopy = false
+
+    /// - Parameter expected: the declared length, already checked against the limit; nil when it is not known.
+    mutating func append(_ piece: ByteBuffer, expected: Int?) {
+        if buffer.readableBytes == 0, !Self.wastes(piece) {
+            buffer = piece
+            isOwnCopy = false
+            return
+        }
+        if !isOwnCopy {
+            var copy = ByteBuffer()
+            copy.reserveCapacity(max(expected ?? 0, buffer.readableBytes + piece.readableBytes))
+            copy.writeImmutableBuffer(buffer)
+            buffer = copy
+            isOwnCopy = true
+        }
+        buffer.writeImmutableBuffer(piece)
+    }
+
+    mutating func take() -> ByteBuffer {
+        defer { self = BodyAccumulator() }
+        return buffer
+    }
+
+    /// A slice keeps the whole receive buffer alive. A small body must not hold a large one while its answer waits.
+    private static func wastes(_ piece: ByteBuffer) -> Bool {
+        piece.storageCapacity > 2048 + 4 * piece.readableBytes
+    }
+}

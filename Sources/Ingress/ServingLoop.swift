@@ -1,0 +1,145 @@
+import NIOCore
+
+/// What the connections of one event loop share: the owner's handler, the clock, the deadlines, the way out.
+///
+/// Deadlines are values that connections keep; one tick per loop compares them all. A request so costs no timer. A
+/// deadline is met late by at most one tick: a twentieth of the shortest limit, 250 ms at most.
+final class ServingLoop {
+    private enum Phase {
+        case serving
+        /// Connections are accepted still; every answer is the last on its connection.
+        case closing
+        /// No connection comes any more; `drained` is kept when the last one has gone.
+        case quiescing
+    }
+
+    let eventLoop: any EventLoop
+    let handler: any RequestHandler
+    let counters: ListenerCounters
+    let maxBodyBytes: Int
+    let requestTimeout: TimeAmount
+    let idleTimeout: TimeAmount
+    let answerTimeout: TimeAmount
+    let idleGrace = TimeAmount.milliseconds(50)
+    let firstRequestGrace = TimeAmount.seconds(1)
+
+    private let tickInterval: TimeAmount
+    private var phase = Phase.serving
+    private var connections: [Connection] = []
+    private var isTicking = false
+    private var time: NIODeadline?
+    private var drained: EventLoopPromise<Void>?
+    /// The time of the last tick.
+    private(set) var coarseNow = NIODeadline.now()
+
+    init(
+        eventLoop: any EventLoop,
+        handler: any RequestHandler,
+        configuration: ListenerConfiguration,
+        counters: ListenerCounters
+    ) {
+        self.eventLoop = eventLoop
+        self.handler = handler
+        self.counters = counters
+        maxBodyBytes = configuration.maxBodyBytes
+        requestTimeout = TimeAmount(configuration.requestTimeout)
+        idleTimeout = TimeAmount(configuration.idleTimeout)
+        answerTimeout = TimeAmount(configuration.answerTimeout)
+        let shortest = min(requestTimeout, idleTimeout, answerTimeout).nanoseconds
+        tickInterval = .nanoseconds(min(max(shortest / 20, 5_000_000), 250_000_000))
+    }
+
+    /// How long the client may go on sending after its last answer.
+    var lingerTimeout: TimeAmount { phase == .quiescing ? .seconds(1) : .seconds(5) }
+
+    var closesConnections: Bool { phase != .serving }
+
+    /// The time of the current read: one call of the clock for all that comes of it.
+    func now() -> NIODeadline {
+        if let time { return time }
+        let now = eventLoop.now
+        time = now
+        return now
+    }
+
+    func forgetTime() {
+        time = nil
+    }
+
+    /// Returns the connection's first deadline.
+    func add(_ connection: Connection) -> NIODeadline {
+        connection.slot = connections.count
+        connections.append(connection)
+        if !isTicking {
+            coarseNow = eventLoop.now
+            scheduleTick()
+        }
+        return coarseNow + (phase == .quiescing ? min(firstRequestGrace, idleTimeout) : idleTimeout)
+    }
+
+    /// False when the connection was removed before.
+    func remove(_ connection: Connection) -> Bool {
+        let slot = connection.slot
+        guard slot < connections.count, connections[slot] === connection else { return false }
+        let last = connections.removeLast()
+        if last !== connection {
+            connections[slot] = last
+            last.slot = slot
+        }
+        if connections.isEmpty { reportDrained() }
+        return true
+    }
+
+    // MARK: Shutdown
+
+    /// From now on every answer carries `Connection: close`.
+    func beginClosing() {
+        if phase == .serving { phase = .closing }
+    }
+
+    /// Ends idle connections and lets the others finish. The promise is kept when none is left.
+    func quiesce(_ promise: EventLoopPromise<Void>) {
+        phase = .quiescing
+        drained = promise
+        let now = eventLoop.now
+        coarseNow = now
+        for connection in connections { connection.quiesce(now) }
+        if connections.isEmpty { return reportDrained() }
+        eventLoop.assumeIsolated().scheduleTask(in: idleGrace) { self.sweep() }
+    }
+
+    func closeAll() {
+        phase = .quiescing
+        // From the end: closing removes a connection by putting the last one in its place.
+        for index in connections.indices.reversed() where index < connections.count {
+            connections[index].closeNow()
+        }
+    }
+
+    private func reportDrained() {
+        drained?.succeed(())
+        drained = nil
+    }
+
+    // MARK: The tick
+
+    private func scheduleTick() {
+        isTicking = true
+        let interval = phase == .quiescing ? min(tickInterval, .milliseconds(10)) : tickInterval
+        eventLoop.assumeIsolated().scheduleTask(in: interval) { self.tick() }
+    }
+
+    private func tick() {
+        sweep()
+        if connections.isEmpty { isTicking = false } else { scheduleTick() }
+    }
+
+    private func sweep() {
+        let now = eventLoop.now
+        coarseNow = now
+        for index in connections.indices.reversed() where index < connections.count {
+            let connection = connections[index]
+            if connection.deadline <= now { connection.deadlinePassed() }
+        }
+    }
+}
