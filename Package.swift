@@ -7,24 +7,110 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioFoundationCompat: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let lifecycleTests: Target.Dependency = .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+// Arrows point down only; Tests/LayeringTests holds them.
 let package = Package(
     name: "b24bridge",
+    products: [.executable(name: "b24bridge", targets: ["b24bridge"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.2.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.100.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.0.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.9.0"),
     ],
     targets: [
+        // The command line and the place where everything is put together.
+        .executableTarget(
+            name: "b24bridge",
+            dependencies: [
+                "Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Telemetry", argumentParser, lifecycle,
+                logging, nioCore, unixSignals,
+            ],
+            swiftSettings: settings
+        ),
+        // The flow and its policies.
+        .target(
+            name: "Bridge",
+            dependencies: [
+                "Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient", collections, lifecycle, logging,
+                metrics, coreMetrics, nioCore, nioFoundationCompat, nioHTTP1, nioPosix, unixSignals,
+            ],
+            swiftSettings: settings
+        ),
+        // Three pillars that know nothing of Bitrix24 and nothing of each other.
+        .target(
+            name: "Ingress",
+            dependencies: [lifecycle, logging, nioCore, nioHTTP1, nioPosix],
+            swiftSettings: settings
+        ),
+        .target(name: "Journal", dependencies: [collections], swiftSettings: settings),
+        .target(name: "KafkaClient", dependencies: ["CLibrdkafka"], swiftSettings: settings),
+        .systemLibrary(name: "CLibrdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        // The vocabulary: pure, no input or output.
         .target(
             name: "Bitrix24",
-            dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [crypto],
             resources: [.embedInCode("Events/event-catalog.tsv"), .embedInCode("Envelope/envelope.schema.json")],
             swiftSettings: settings
         ),
-        .executableTarget(
-            name: "b24bridge",
-            dependencies: ["Bitrix24", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+        // Leaves.
+        .target(name: "Configuration", dependencies: [yams], swiftSettings: settings),
+        .target(name: "Telemetry", dependencies: [coreMetrics, logging], swiftSettings: settings),
+
+        .testTarget(name: "Bitrix24Tests", dependencies: ["Bitrix24"], swiftSettings: settings),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
+        .testTarget(
+            name: "IngressTests",
+            dependencies: [
+                "Ingress", lifecycle, lifecycleTests, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix,
+            ],
             swiftSettings: settings
         ),
-        .testTarget(name: "Bitrix24Tests", dependencies: ["Bitrix24"], swiftSettings: settings),
+        .testTarget(name: "JournalTests", dependencies: ["Journal"], swiftSettings: settings),
+        .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"], swiftSettings: settings),
+        .testTarget(name: "LayeringTests", swiftSettings: settings),
+        .testTarget(
+            name: "TelemetryTests",
+            dependencies: ["Telemetry", coreMetrics, logging],
+            swiftSettings: settings
+        ),
+        // librdkafka's in-process cluster as a process of its own, for tests and measurements from outside.
+        .executableTarget(
+            name: "ClusterServer",
+            dependencies: ["KafkaClient"],
+            path: "Tests/ClusterServer",
+            swiftSettings: settings
+        ),
     ]
 )
+
+// Only measuring needs these: B24_BENCHMARKS=1, see `make bench`.
+if Context.environment["B24_BENCHMARKS"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "BareServer",
+            dependencies: [nioCore, nioHTTP1, nioPosix],
+            path: "Tests/Benchmarks/BareServer",
+            swiftSettings: settings
+        )
+    )
+}

@@ -30,7 +30,7 @@ from jsonschema import Draft202012Validator
 STRUCTURED = "application/cloudevents+json; charset=UTF-8"
 # The headers of structured mode: few, since each one costs on the way.
 STRUCTURED_HEADERS = {"content-type", "ce_id", "ce_type", "traceparent"}
-SCHEMA = Path(__file__).resolve().with_name("envelope.schema.json")
+SCHEMA = Path(__file__).resolve().parents[2] / "Sources" / "Bitrix24" / "Envelope" / "envelope.schema.json"
 
 
 class Record(NamedTuple):

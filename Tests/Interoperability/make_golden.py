@@ -99,7 +99,7 @@ def identify(body: dict[str, Any], id_path: str) -> str | None:
 
 def entity_id(body: dict[str, Any], row: Row) -> str | None:
     found = identify(body, row.id_path)
-    if row.entity == "crm.dynamic" and found is not None:
+    if row.entity == "crm.dynamic" and found is not None and "+" not in row.id_path:
         # Item ids are unique within their type only.
         kind = text_at(body, "data.FIELDS.ENTITY_TYPE_ID")
         if kind is None and (suffix := re.search(r"_([0-9]+)\Z", body["event"])):
@@ -217,12 +217,13 @@ def write(path: Path, record: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    here = Path(__file__).resolve().parent
+    root = Path(__file__).resolve().parents[2]
+    fixtures = root / "Tests" / "Fixtures"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fixtures", type=Path, required=True, help="folder of NAME.json")
-    parser.add_argument("--events", type=Path, required=True, help="bitrix24-events.tsv")
-    parser.add_argument("--out", type=Path, default=here / "golden-records")
-    parser.add_argument("--out-binary", type=Path, default=here / "golden-records-binary")
+    parser.add_argument("--fixtures", type=Path, default=fixtures / "bodies", help="folder of NAME.json")
+    parser.add_argument("--events", type=Path, default=root / "Sources" / "Bitrix24" / "Events" / "event-catalog.tsv", help="the event catalog")
+    parser.add_argument("--out", type=Path, default=fixtures / "records")
+    parser.add_argument("--out-binary", type=Path, default=fixtures / "records-binary")
     options = parser.parse_args()
 
     catalog = read_catalog(options.events)

@@ -22,7 +22,7 @@ RECEIVED = "2026-01-02T03:04:05.678Z"
 
 
 def golden(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in sorted((HERE / folder).glob("*.json")):
+    for path in sorted((HERE.parent / "Fixtures" / folder).glob("*.json")):
         text = path.read_text(encoding="utf-8").replace("<uuid7>", ID).replace("<time>", RECEIVED)
         record = json.loads(text)
         if "error" not in record:
@@ -48,16 +48,16 @@ def outcome(*lines: str) -> tuple[int, str]:
 
 class GoldenRecords(unittest.TestCase):
     def test_structured(self) -> None:
-        records = [line(record) for _, record in golden("golden-records")]
+        records = [line(record) for _, record in golden("records")]
         self.assertEqual(outcome(*records), (0, f"{len(records)} passed, 0 failed"))
 
     def test_binary(self) -> None:
-        records = [line(record) for _, record in golden("golden-records-binary")]
+        records = [line(record) for _, record in golden("records-binary")]
         self.assertEqual(outcome(*records), (0, f"{len(records)} passed, 0 failed"))
 
     def test_both_modes_say_the_same(self) -> None:
-        structured = dict(golden("golden-records"))
-        for name, record in golden("golden-records-binary"):
+        structured = dict(golden("records"))
+        for name, record in golden("records-binary"):
             value = dict(structured[name]["value"])
             self.assertEqual(record["value"], value.pop("data"), name)
             self.assertEqual(record["headers"].pop("content-type"), value.pop("datacontenttype"), name)
@@ -90,7 +90,7 @@ class Damage(unittest.TestCase):
         ]
         for number, change in enumerate(changes):
             with self.subTest(number):
-                self.damaged("golden-records", "ONCRMDEALADD", change)
+                self.damaged("records", "ONCRMDEALADD", change)
 
     def test_binary(self) -> None:
         changes: list[Callable[[dict[str, Any]], object]] = [
@@ -102,10 +102,10 @@ class Damage(unittest.TestCase):
         ]
         for number, change in enumerate(changes):
             with self.subTest(number):
-                self.damaged("golden-records-binary", "ONIMCONNECTORLINEDELETE", change)
+                self.damaged("records-binary", "ONIMCONNECTORLINEDELETE", change)
 
     def test_a_value_that_is_cut(self) -> None:
-        record = json.loads(line(dict(golden("golden-records"))["ONCRMDEALADD"]))
+        record = json.loads(line(dict(golden("records"))["ONCRMDEALADD"]))
         value = base64.b64decode(record["value_base64"])
         record["value_base64"] = base64.b64encode(value[:-1]).decode()
         self.assertEqual(outcome(json.dumps(record)), (1, "0 passed, 1 failed"))

@@ -73,6 +73,17 @@ package struct TopicTemplate: Sendable {
         }
     }
 
+    /// All topics that the events of `catalog` lead to. `nil`: they depend on the portal.
+    package func names(of catalog: EventCatalog) -> Set<String>? {
+        let perPortal: [Template.Part] = [.placeholder(.portal), .placeholder(.domain)]
+        guard !template.parts.contains(where: perPortal.contains) else { return nil }
+        return (catalog.eventTypes + [EventCatalog.unknown]).reduce(into: []) { names, type in
+            var name: [UInt8] = []
+            render(TemplateValues(eventType: type, memberID: "", domain: nil, orderID: nil), into: &name)
+            names.insert(String(decoding: name, as: UTF8.self))
+        }
+    }
+
     /// Appends a legal topic name: what Kafka forbids becomes `_`, and a name that would be too long is cut and ends in a
     /// digest of the whole.
     func render(_ values: TemplateValues, into output: inout [UInt8]) {

@@ -1,0 +1,45 @@
+# Two commands: `make run` tries it out, `make test` tests it. `make help` lists the rest.
+SWIFT ?= swift
+RELEASE := .build/release/b24bridge
+
+.PHONY: help setup setup-tests run build test interop tsan bench format lint clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+setup: ## Install what building needs (librdkafka)
+	@Scripts/install-packages librdkafka-dev pkg-config
+
+setup-tests: setup ## Install what the tests need beside that (PHP, Python)
+	@Scripts/install-packages php-cli python3-venv kcat
+
+run: setup ## Build and start it with a Kafka of its own
+	$(SWIFT) build -c release --product b24bridge
+	$(RELEASE) serve --dev
+
+build: setup ## Build for production
+	$(SWIFT) build -c release --product b24bridge
+
+test: setup-tests lint ## Run all tests
+	$(SWIFT) build --build-tests -Xswiftc -warnings-as-errors
+	$(SWIFT) test --skip-build
+	$(MAKE) interop
+
+interop: setup-tests ## Read what the bridge sends with other implementations (aiokafka, CloudEvents SDK)
+	Tests/Interoperability/run
+
+tsan: setup ## Run the tests once under the thread sanitizer
+	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/tsan-suppressions.txt halt_on_error=1" $(SWIFT) test --sanitize=thread --scratch-path .build/tsan
+
+bench: setup ## Measure against a bare NIO server on this machine
+	@Scripts/install-packages wrk
+	Tests/Benchmarks/run
+
+format: ## Format all sources
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests
+
+lint: ## Check the format of all sources
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+
+clean: ## Remove what was built
+	rm -rf .build .venv

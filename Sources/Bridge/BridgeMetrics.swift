@@ -1,0 +1,152 @@
+internal import Bitrix24
+internal import CoreMetrics
+internal import Ingress
+package import Metrics
+
+/// The metrics, made once. Counting costs an atomic addition.
+///
+/// Two sums hold whenever nothing is under way: requests = answers over all statuses, and
+/// `records_committed` + `records_recovered` = `records_delivered` + `records_waiting` + `records_parked`.
+package struct BridgeMetrics: Sendable {
+    package static let prefix = "b24bridge_"
+
+    let requests: Counter
+    private let answers: [Int: Counter]
+    private let otherAnswers: Counter
+    /// From the end of the request to the answer of an event that was taken.
+    let answerTime: Timer
+    let admitted: [String: Counter]
+    let refused: [String: Counter]
+    let notEvents: [String: Counter]
+    let repairedTexts: Counter
+    let unknownEvents: Counter
+    let lost: [String: Counter]
+    let deadLetters: [String: Counter]
+    let deadLettersDropped: Counter
+
+    let committed: Counter
+    let commitTime: Timer
+    let syncTime: Timer
+    let abandonedSegments: Counter
+    let maintenanceFailures: Counter
+    let damagedBytes: Counter
+
+    let recovered: Counter
+    let delivered: Counter
+    let deliveredParked: Counter
+    let parked: Counter
+    let deliveryFailures: Counter
+    let producerRebuilds: Counter
+
+    static let statuses = [200, 400, 403, 404, 405, 408, 413, 431, 501, 503, 505]
+    enum RefusalReason: String, CaseIterable {
+        case unknownPortal = "unknown-portal"
+        case badToken = "bad-token"
+        case gonePortal = "gone-portal"
+        case address
+        case undecodable
+        case malformedEvent = "malformed-event"
+        case malformedRequest = "malformed-request"
+        case tooSlow = "too-slow"
+        case bodyTooLarge = "body-too-large"
+    }
+    enum LossReason: String, CaseIterable {
+        case journalFull = "journal-full"
+        case diskFailure = "disk-failure"
+        case overload
+        case shutdown
+    }
+
+    package init(factory: any MetricsFactory) {
+        func counter(_ name: String, _ dimensions: [(String, String)] = []) -> Counter {
+            Counter(label: Self.prefix + name + "_total", dimensions: dimensions, factory: factory)
+        }
+        func counters(_ name: String, _ label: String, _ values: some Sequence<String>) -> [String: Counter] {
+            Dictionary(uniqueKeysWithValues: values.map { ($0, counter(name, [(label, $0)])) })
+        }
+        func timer(_ name: String) -> Timer { Timer(label: Self.prefix + name + "_seconds", factory: factory) }
+
+        requests = counter("requests")
+        answers = Dictionary(
+            uniqueKeysWithValues: Self.statuses.map { ($0, counter("answers", [("status", "\($0)")])) }
+        )
+        otherAnswers = counter("answers", [("status", "other")])
+        answerTime = timer("answer")
+        admitted = counters("events_admitted", "origin", ["online", "webhook", "offline"])
+        refused = counters("requests_refused", "reason", RefusalReason.allCases.map(\.rawValue))
+        notEvents = counters(
+            "calls_not_events",
+            "kind",
+            InboundCall.OtherCall.allCases.map(\.rawValue) + ["payment-without-token"]
+        )
+        repairedTexts = counter("texts_repaired")
+        unknownEvents = counter("events_unknown")
+        lost = counters("events_lost", "reason", LossReason.allCases.map(\.rawValue))
+        deadLetters = counters("dead_letters", "reason", DeadLetterReason.allCases.map(\.rawValue))
+        deadLettersDropped = counter("dead_letters_dropped")
+        committed = counter("records_committed")
+        commitTime = timer("journal_commit")
+        syncTime = timer("journal_sync")
+        abandonedSegments = counter("journal_segments_abandoned")
+        maintenanceFailures = counter("journal_maintenance_failures")
+        damagedBytes = counter("journal_damaged_bytes")
+        recovered = counter("records_recovered")
+        delivered = counter("records_delivered")
+        deliveredParked = counter("parked_records_delivered")
+        parked = counter("records_moved_to_parked")
+        deliveryFailures = counter("delivery_failures")
+        producerRebuilds = counter("producer_rebuilds")
+    }
+
+    func answered(_ status: Int) { (answers[status] ?? otherAnswers).increment() }
+
+    func refused(_ reason: RefusalReason) { refused[reason.rawValue]?.increment() }
+
+    func lost(_ reason: LossReason) { lost[reason.rawValue]?.increment() }
+
+    /// What each metric means, for the exposition's HELP lines. Also those that are set from a snapshot at each scrape.
+    package static let descriptions: [(name: String, text: String)] = [
+        ("requests_total", "HTTP requests received at the event listener."),
+        ("answers_total", "Answers given, by HTTP status."),
+        ("answer_seconds", "Time from the end of a request to its answer, of events that were taken."),
+        ("events_admitted_total", "Events whose portal and token were right, by what vouched for them."),
+        ("requests_refused_total", "Requests that were not taken, by reason."),
+        ("calls_not_events_total", "Calls of Bitrix24 that are no events, by kind."),
+        ("texts_repaired_total", "Places in events that were not UTF-8 and became U+FFFD."),
+        ("events_unknown_total", "Events with a code that the catalog does not know. They are published all the same."),
+        ("events_lost_total", "Events answered 503: Bitrix24 will not send them again."),
+        ("dead_letters_total", "Dead letters written, by reason."),
+        ("dead_letters_dropped_total", "Dead letters left out because their budget was used up."),
+        ("records_committed_total", "Records made durable in the journal."),
+        ("journal_commit_seconds", "Time of one commit: write and sync."),
+        ("journal_sync_seconds", "Time of one fdatasync."),
+        ("journal_segments_abandoned_total", "Segments given up after a failed write or sync."),
+        ("journal_maintenance_failures_total", "Checkpoints, deletions and copies that failed and are tried again."),
+        ("journal_damaged_bytes_total", "Bytes of the journal that could not be read at recovery."),
+        ("records_recovered_total", "Records of earlier runs found undelivered in the journal."),
+        ("records_delivered_total", "Records that Kafka confirmed."),
+        ("parked_records_delivered_total", "Of these, records that had been parked."),
+        ("records_moved_to_parked_total", "Records moved to the parked journal because their topic refuses them."),
+        ("delivery_failures_total", "Delivery reports that said no. The records are kept and sent again or parked."),
+        ("producer_rebuilds_total", "Producers made anew after a fatal error."),
+        ("records_waiting", "Records in the journal that are neither delivered nor parked."),
+        ("records_parked", "Records in the parked journal."),
+        ("oldest_undelivered_seconds", "Age of the oldest record that waits for Kafka."),
+        ("journal_bytes", "Bytes of the journal's segment files."),
+        ("journal_max_bytes", "Quota of the journal."),
+        ("journal_pending_bytes", "Bytes appended and not yet committed."),
+        ("journal_segments", "Segment files of the journal."),
+        ("parked_journal_bytes", "Bytes of the parked journal's segment files."),
+        ("producer_queue_records", "Records handed to librdkafka and not reported yet."),
+        ("producer_queue_bytes", "Their bytes."),
+        ("topics_refusing", "Topics that refuse records at this moment."),
+        ("connections", "Open connections of the event listener."),
+        ("portals", "Portals known."),
+        ("ready", "1 when events can be accepted and synced."),
+    ]
+    /// Metrics set from a snapshot at each scrape.
+    package static let gauges =
+        descriptions.map(\.name).filter { !$0.hasSuffix("_total") && !$0.hasSuffix("_seconds") }
+        + ["oldest_undelivered_seconds"]
+    package static let histograms = ["answer_seconds", "journal_commit_seconds", "journal_sync_seconds"]
+}

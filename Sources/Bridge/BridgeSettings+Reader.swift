@@ -1,0 +1,91 @@
+package import Bitrix24
+package import Configuration
+internal import Ingress
+
+extension BridgeSettings {
+    /// Reads all keys and leaves every fault with `reader`, whose `finish` throws them together.
+    package init(reading reader: ConfigurationReader, hostName: String) throws(TemplateError) {
+        let kafka = reader.section("kafka")
+        self.init(
+            topic: try Self.template(kafka, "topic", TopicTemplate.defaultText, TopicTemplate.init),
+            key: try Self.template(kafka, "key", KeyTemplate.defaultText, KeyTemplate.init),
+            replica: reader.string("replica", default: hostName)
+        )
+        if replica.isEmpty || replica.utf8.count > 128 || !replica.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
+            reader.fault("replica", "must be 1 to 128 visible ASCII characters; name this replica")
+        }
+        readHTTP(reader.section("http"))
+        let admin = reader.section("admin")
+        self.admin.host = admin.string("host", default: self.admin.host)
+        self.admin.port = admin.integer("port", default: self.admin.port, in: 0...65_535)
+        readKafka(kafka)
+        readJournal(reader.section("journal"))
+        portalsFile = reader.section("portals").string("file", default: portalsFile)
+        shutdownDelay = reader.duration("shutdownDelay", default: shutdownDelay, in: .zero ... .seconds(600))
+        shutdownTimeout = reader.duration("shutdownTimeout", default: shutdownTimeout, in: .zero ... .seconds(3600))
+    }
+
+    private mutating func readHTTP(_ reader: ConfigurationReader) {
+        http.host = reader.string("host", default: http.host)
+        http.port = reader.integer("port", default: http.port, in: 0...65_535)
+        http.path = reader.string("path", default: http.path)
+        if !http.path.hasPrefix("/") || http.path.hasSuffix("/") || http.path.contains("?") {
+            reader.fault("path", "must begin with / and neither end with / nor have a query; for example /b24/events")
+        }
+        http.maxBodyBytes = reader.bytes("maxBodyBytes", default: http.maxBodyBytes, in: 1024...(2 << 20))
+        http.requestTimeout = reader.duration(
+            "requestTimeout",
+            default: http.requestTimeout,
+            in: .milliseconds(100) ... .seconds(300)
+        )
+        http.allowedNetworks = Self.networks(reader, "allowedNetworks")
+        http.trustedProxies = Self.networks(reader, "trustedProxies")
+        http.eventLoops = reader.integer("eventLoops", default: http.eventLoops, in: 0...256)
+    }
+
+    private mutating func readKafka(_ reader: ConfigurationReader) {
+        kafka.bootstrapServers = reader.requiredString("bootstrapServers")
+        kafka.mode = reader.choice("mode", default: kafka.mode)
+        kafka.maxRecordBytes = reader.bytes("maxRecordBytes", default: kafka.maxRecordBytes, in: 1000...(100 << 20))
+        kafka.deadLetterTopic = reader.string("deadLetterTopic", default: kafka.deadLetterTopic)
+        if kafka.deadLetterTopic.contains("{") || (try? TopicTemplate(kafka.deadLetterTopic)) == nil {
+            reader.fault("deadLetterTopic", "is no legal topic name; use letters, digits, '.', '_' and '-'")
+        }
+        kafka.properties = reader.stringMap("properties")
+        kafka.parkAfter = reader.duration("parkAfter", default: kafka.parkAfter, in: .zero ... .seconds(3600))
+    }
+
+    private mutating func readJournal(_ reader: ConfigurationReader) {
+        journal.directory = reader.string("directory", default: journal.directory)
+        journal.maxBytes = reader.bytes("maxBytes", default: journal.maxBytes, in: (1 << 20)...(1 << 50))
+        journal.segmentBytes = reader.bytes("segmentBytes", default: journal.segmentBytes, in: (64 << 10)...(1 << 40))
+        journal.sync = reader.boolean("sync", default: journal.sync)
+        journal.retain = reader.duration("retain", default: journal.retain, in: .zero ... .seconds(366 * 86_400))
+        journal.parkedMaxBytes = reader.bytes("parkedMaxBytes", default: journal.parkedMaxBytes, in: 0...(1 << 50))
+    }
+
+    /// A template that cannot be read is a fault like any other; the default stands in so that reading goes on.
+    private static func template<T>(
+        _ reader: ConfigurationReader,
+        _ key: String,
+        _ fallback: String,
+        _ make: (String) throws(TemplateError) -> T
+    ) throws(TemplateError) -> T {
+        do {
+            return try make(reader.string(key, default: fallback))
+        } catch {
+            reader.fault(key, error.description)
+            return try make(fallback)
+        }
+    }
+
+    private static func networks(_ reader: ConfigurationReader, _ key: String) -> [String] {
+        let networks = reader.strings(key, default: [])
+        do {
+            _ = try AddressRanges(networks)
+        } catch {
+            reader.fault(key, "\(error)")
+        }
+        return networks
+    }
+}

@@ -1,0 +1,69 @@
+package import Bitrix24
+
+/// Everything that can be set. Plain values with their defaults; `BridgeSettings+Reader` reads them.
+package struct BridgeSettings: Sendable {
+    package struct HTTP: Sendable {
+        package var host = "0.0.0.0"
+        package var port = 8080
+        /// Events come here and at any address below.
+        package var path = "/b24/events"
+        package var maxBodyBytes = 1 << 20
+        /// From the first byte of a request to its last.
+        package var requestTimeout: Duration = .seconds(10)
+        /// Networks (CIDR) that may send events. Empty: all.
+        package var allowedNetworks: [String] = []
+        /// Networks of proxies whose forwarded address is believed.
+        package var trustedProxies: [String] = []
+        /// Event loops. 0: one for each core.
+        package var eventLoops = 0
+    }
+
+    package struct Admin: Sendable {
+        package var host = "127.0.0.1"
+        package var port = 9090
+    }
+
+    package struct Kafka: Sendable {
+        package var bootstrapServers = ""
+        package var topic: TopicTemplate
+        package var key: KeyTemplate
+        package var mode: EnvelopeMode = .structured
+        /// Largest record, in bytes of key, headers and value, that is sent.
+        package var maxRecordBytes = 900_000
+        package var deadLetterTopic = "bitrix24.dead-letter"
+        /// Any librdkafka property.
+        package var properties: [String: String] = [:]
+        /// How long a topic may refuse its records before they are parked.
+        package var parkAfter: Duration = .seconds(60)
+    }
+
+    package struct JournalSettings: Sendable {
+        package var directory = "data/journal"
+        package var maxBytes = 8 << 30
+        package var segmentBytes = 64 << 20
+        package var sync = true
+        package var retain: Duration = .zero
+        /// Quota of the parked records, beside `maxBytes`. 0: a quarter of `maxBytes`.
+        package var parkedMaxBytes = 0
+    }
+
+    package var http = HTTP()
+    package var admin = Admin()
+    package var kafka: Kafka
+    package var journal = JournalSettings()
+    /// File of the static portals. Empty: there is none.
+    package var portalsFile = "portals.yaml"
+    /// First half of the attribute `sequence`; tells replicas apart.
+    package var replica: String
+    package var shutdownDelay: Duration = .zero
+    package var shutdownTimeout: Duration = .seconds(25)
+
+    package init(topic: TopicTemplate, key: KeyTemplate, replica: String) {
+        kafka = Kafka(topic: topic, key: key)
+        self.replica = replica
+    }
+
+    package var parkedDirectory: String { journal.directory + "/parked" }
+
+    var parkedMaxBytes: Int { journal.parkedMaxBytes > 0 ? journal.parkedMaxBytes : max(journal.maxBytes / 4, 1 << 20) }
+}

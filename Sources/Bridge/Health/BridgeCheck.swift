@@ -1,0 +1,137 @@
+package import Bitrix24
+internal import Journal
+internal import KafkaClient
+
+/// Looks at everything that serving needs, before it is needed: journal, Kafka settings, cluster, topics, portals.
+package struct BridgeCheck: Sendable {
+    package struct Finding: Sendable, Codable {
+        package enum Grade: String, Sendable, Codable {
+            case good
+            case warning
+            case failure
+        }
+
+        package var grade: Grade
+        package var subject: String
+        /// What is, and the mend if it is not well.
+        package var text: String
+    }
+
+    let settings: BridgeSettings
+    let portals: PortalDirectory
+    let timeout: Duration
+
+    package init(settings: BridgeSettings, portals: PortalDirectory, timeout: Duration) {
+        self.settings = settings
+        self.portals = portals
+        self.timeout = timeout
+    }
+
+    /// Blocks for as long as the file system and Kafka take, Kafka at most `timeout`.
+    package func run() -> [Finding] {
+        var findings = [checkPortals()]
+        findings += [settings.journalConfiguration, settings.parkedConfiguration].map(checkJournal)
+        findings += checkKafka()
+        return findings
+    }
+
+    private func checkPortals() -> Finding {
+        portals.count > 0
+            ? Finding(grade: .good, subject: "portals", text: "\(portals.count) in \(settings.portalsFile)")
+            : Finding(
+                grade: .warning,
+                subject: "portals",
+                text: "none in \(settings.portalsFile); every event will be refused until one is added"
+            )
+    }
+
+    private func checkJournal(_ configuration: JournalConfiguration) -> Finding {
+        do {
+            let journal = try Journal.open(configuration)
+            defer { journal.close() }
+            let statistics = journal.statistics
+            return Finding(
+                grade: .good,
+                subject: "journal \(configuration.directory)",
+                text:
+                    "can be written; \(StatusPage.bytes(statistics.diskBytes)) of \(StatusPage.bytes(statistics.maxBytes)) used"
+            )
+        } catch {
+            return Finding(
+                grade: error.code == .locked ? .warning : .failure,
+                subject: "journal \(configuration.directory)",
+                text: error.description
+            )
+        }
+    }
+
+    private func checkKafka() -> [Finding] {
+        let producer = settings.producerConfiguration
+        do {
+            try validate(producer)
+        } catch {
+            return error.faults.map { Finding(grade: .failure, subject: "kafka.properties", text: "\($0)") }
+        }
+        do {
+            let metadata = try clusterMetadata(of: producer, topics: topics, timeout: timeout)
+            var findings = [
+                Finding(
+                    grade: .good,
+                    subject: "kafka \(producer.bootstrapServers)",
+                    text: "\(metadata.brokers.count) brokers"
+                )
+            ]
+            findings += findingsAboutTopics(in: metadata)
+            return findings
+        } catch {
+            return [
+                Finding(
+                    grade: .failure,
+                    subject: "kafka \(producer.bootstrapServers)",
+                    text: "\(error); check kafka.bootstrapServers, the network and the credentials in kafka.properties"
+                )
+            ]
+        }
+    }
+
+    /// Topics known before any event: the dead-letter topic, and those of the catalog unless they depend on the portal.
+    private var topics: [String] {
+        var names: Set<String> = [settings.kafka.deadLetterTopic]
+        if let entities = settings.kafka.topic.names(of: EventCatalog.standard) { names.formUnion(entities) }
+        return names.sorted()
+    }
+
+    private func findingsAboutTopics(in metadata: ClusterMetadata) -> [Finding] {
+        var usable: [String] = []
+        var missing: [String] = []
+        var findings: [Finding] = []
+        for topic in topics {
+            switch metadata.topic(named: topic)?.error {
+            case .none where metadata.topic(named: topic) != nil: usable.append(topic)
+            case .none, .some(.unknownTopicOrPartition), .some(.leaderNotAvailable): missing.append(topic)
+            case .some(let error):
+                findings.append(
+                    Finding(
+                        grade: .failure,
+                        subject: "topic \(topic)",
+                        text: "\(error.explanation); give this client the rights Write and Describe on it"
+                    )
+                )
+            }
+        }
+        if !usable.isEmpty {
+            findings.append(Finding(grade: .good, subject: "topics", text: "\(usable.count) can be written"))
+        }
+        if !missing.isEmpty {
+            findings.append(
+                Finding(
+                    grade: .warning,
+                    subject: "topics",
+                    text: "\(missing.count) do not exist yet; create those you need, or let the brokers do it: "
+                        + missing.joined(separator: " ")
+                )
+            )
+        }
+        return findings
+    }
+}

@@ -1,0 +1,100 @@
+internal import Bitrix24
+internal import CoreMetrics
+internal import Ingress
+internal import Journal
+internal import KafkaClient
+internal import Metrics
+
+/// Gathers what the parts of the bridge say of themselves, for the status and for the gauges of a scrape.
+struct BridgeSnapshot: Sendable {
+    let version: String
+    let settings: BridgeSettings
+    let health: HealthModel
+    let portals: PortalStore
+    let journal: Journal
+    let parked: Journal
+    let shipper: ShipperStatusBox
+    let listener: @Sendable () -> ListenerStatistics
+    let gauges: BridgeGauges
+    let startedAt: ContinuousClock.Instant
+
+    func report() -> StatusReport {
+        let status = shipper.current
+        let obstacles = health.obstacles
+        let main = journal.statistics
+        return StatusReport(
+            version: version,
+            replica: settings.replica,
+            ready: obstacles.isEmpty,
+            obstacles: obstacles,
+            uptimeSeconds: Int((ContinuousClock.now - startedAt).components.seconds),
+            connections: listener().openConnections,
+            portals: portals.directory.count,
+            journal: StatusReport.JournalPart(main),
+            parked: StatusReport.JournalPart(parked.statistics),
+            kafka: StatusReport.KafkaPart(
+                bootstrapServers: settings.kafka.bootstrapServers,
+                library: "librdkafka \(Librdkafka.version)",
+                unreachable: status.brokersUnreachable,
+                waitingRecords: waiting(status, main),
+                oldestUndeliveredSeconds: oldestAge(status),
+                queuedRecords: status.queuedRecords,
+                queuedBytes: status.queuedBytes,
+                parkedRecords: status.parked,
+                refusingTopics: status.refusingTopics.map {
+                    StatusReport.KafkaPart.RefusingTopic(
+                        topic: $0.topic,
+                        parked: $0.isParked,
+                        error: $0.error,
+                        seconds: $0.seconds
+                    )
+                }
+            )
+        )
+    }
+
+    func setGauges() {
+        let status = shipper.current
+        let main = journal.statistics
+        let set = gauges.set
+        set("records_waiting", Double(waiting(status, main)))
+        set("records_parked", Double(status.parked))
+        set("oldest_undelivered_seconds", oldestAge(status) ?? 0)
+        set("journal_bytes", Double(main.diskBytes))
+        set("journal_max_bytes", Double(main.maxBytes))
+        set("journal_pending_bytes", Double(main.pendingBytes))
+        set("journal_segments", Double(main.segments))
+        set("parked_journal_bytes", Double(parked.statistics.diskBytes))
+        set("producer_queue_records", Double(status.queuedRecords))
+        set("producer_queue_bytes", Double(status.queuedBytes))
+        set("topics_refusing", Double(status.refusingTopics.count))
+        set("connections", Double(listener().openConnections))
+        set("portals", Double(portals.directory.count))
+        set("ready", health.obstacles.isEmpty ? 1 : 0)
+    }
+
+    /// Read and not done, and of this run's records those that are not read yet. Records of earlier runs count once read.
+    private func waiting(_ status: ShipperStatus, _ main: JournalStatistics) -> Int {
+        status.waitingRead + max(0, main.recordsCommitted - status.readOfThisRun)
+    }
+
+    private func oldestAge(_ status: ShipperStatus) -> Double? {
+        guard let appendedAt = status.oldestAppendedAt else { return nil }
+        return max(0, Double(WallClock.now().milliseconds - Int64(appendedAt)) / 1000)
+    }
+}
+
+/// The gauges, which hold what the last scrape found.
+struct BridgeGauges: Sendable {
+    private let meters: [String: Meter]
+
+    init(factory: any MetricsFactory) {
+        meters = Dictionary(
+            uniqueKeysWithValues: BridgeMetrics.gauges.map {
+                ($0, Meter(label: BridgeMetrics.prefix + $0, factory: factory))
+            }
+        )
+    }
+
+    func set(_ name: String, _ value: Double) { meters[name]?.set(value) }
+}

@@ -1,0 +1,35 @@
+internal import Journal
+internal import Synchronization
+
+/// Whether this replica can take events. Kafka has no part in it: what is on disk waits.
+package final class HealthModel: Sendable {
+    private let draining = Atomic<Bool>(false)
+    private let journalFault = Mutex<String?>(nil)
+
+    package init() {}
+
+    /// Shutdown has begun: readiness goes, accepting goes on for a while.
+    package func beginDraining() { draining.store(true, ordering: .relaxed) }
+
+    package var isDraining: Bool { draining.load(ordering: .relaxed) }
+
+    func journalChanged(to state: JournalState) {
+        let fault: String? =
+            switch state {
+            case .accepting: nil
+            case .full:
+                "the journal is full: Kafka has not confirmed enough for too long, or journal.maxBytes is too small"
+            case .failing(let error): "\(error)"
+            case .closed: "the journal is closed"
+            }
+        journalFault.withLock { $0 = fault }
+    }
+
+    /// Why no event can be taken; empty when ready.
+    package var obstacles: [String] {
+        var obstacles: [String] = []
+        if isDraining { obstacles.append("shutting down") }
+        if let fault = journalFault.withLock({ $0 }) { obstacles.append(fault) }
+        return obstacles
+    }
+}

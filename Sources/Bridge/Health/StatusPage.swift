@@ -1,0 +1,78 @@
+/// The status for people, at `/` of the admin port: one page without scripts or assets that reloads itself.
+enum StatusPage {
+    static func html(_ report: StatusReport) -> String {
+        let state = report.ready ? "ready" : "not ready"
+        var rows: [(String, String)] = [
+            ("State", state + (report.obstacles.isEmpty ? "" : ": " + report.obstacles.joined(separator: "; "))),
+            ("Version", report.version), ("Up", duration(report.uptimeSeconds)), ("Portals", "\(report.portals)"),
+            ("Open connections", "\(report.connections)"),
+            ("Kafka", report.kafka.unreachable.map { "unreachable: \($0)" } ?? report.kafka.bootstrapServers),
+            ("Waiting for Kafka", "\(report.kafka.waitingRecords) records"),
+            ("Oldest of them", report.kafka.oldestUndeliveredSeconds.map { duration(Int($0)) } ?? "none"),
+            ("Handed to librdkafka", "\(report.kafka.queuedRecords) records, \(bytes(report.kafka.queuedBytes))"),
+            ("Journal", journal(report.journal)),
+            ("Parked", "\(report.kafka.parkedRecords) records, \(journal(report.parked))"),
+        ]
+        for topic in report.kafka.refusingTopics {
+            rows.append(
+                (
+                    "Topic \(topic.topic)",
+                    "refuses its records since \(duration(topic.seconds))\(topic.parked ? ", parked" : ""): \(topic.error)"
+                )
+            )
+        }
+        let table = rows.map { "<tr><th>\(escaped($0.0))</th><td>\(escaped($0.1))</td></tr>" }.joined(separator: "\n")
+        return """
+            <!doctype html>
+            <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="5">
+            <meta name="viewport" content="width=device-width"><title>b24bridge \(escaped(report.replica)): \(state)</title>
+            <style>
+            body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:52rem;padding:0 1rem;color:#1b1f24}
+            h1{font-size:1.3rem}.dot{color:\(report.ready ? "#1a7f37" : "#b42318")}
+            table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:500;width:14rem;vertical-align:top}
+            th,td{padding:.35rem .5rem;border-bottom:1px solid #d8dee4;overflow-wrap:anywhere}
+            </style></head><body>
+            <h1><span class="dot">&#9679;</span> b24bridge \(escaped(report.replica))</h1>
+            <table>\(table)</table>
+            <p><a href="/status">status as JSON</a> &middot; <a href="/metrics">metrics</a></p>
+            </body></html>
+
+            """
+    }
+
+    private static func journal(_ part: StatusReport.JournalPart) -> String {
+        "\(part.state), \(bytes(part.bytes)) of \(bytes(part.maxBytes)) in \(part.segments) segments"
+    }
+
+    static func bytes(_ count: Int) -> String {
+        var value = Double(count)
+        for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
+            if value < 1024 || unit == "TiB" {
+                return unit == "B" ? "\(count) B" : "\((value * 10).rounded() / 10) \(unit)"
+            }
+            value /= 1024
+        }
+        return "\(count) B"
+    }
+
+    static func duration(_ seconds: Int) -> String {
+        switch seconds {
+        case ..<120: "\(seconds) s"
+        case ..<7200: "\(seconds / 60) min"
+        case ..<172_800: "\(seconds / 3600) h"
+        default: "\(seconds / 86_400) days"
+        }
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.reduce(into: "") { result, character in
+            switch character {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            default: result.append(character)
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+package import Foundation
+internal import Ingress
+internal import Journal
+
+/// What `/status` tells: the state of one replica.
+package struct StatusReport: Codable, Sendable {
+    package struct JournalPart: Codable, Sendable {
+        package var state: String
+        package var bytes: Int
+        package var maxBytes: Int
+        package var pendingBytes: Int
+        package var segments: Int
+        /// The next record's position.
+        package var next: String
+        /// Everything below is delivered or parked.
+        package var checkpoint: String
+        package var damagedBytes: Int
+        package var setAsideFiles: Int
+    }
+
+    package struct KafkaPart: Codable, Sendable {
+        package struct RefusingTopic: Codable, Sendable {
+            package var topic: String
+            package var parked: Bool
+            package var error: String
+            package var seconds: Int
+        }
+
+        package var bootstrapServers: String
+        package var library: String
+        /// Set while no broker can be reached.
+        package var unreachable: String?
+        package var waitingRecords: Int
+        package var oldestUndeliveredSeconds: Double?
+        package var queuedRecords: Int
+        package var queuedBytes: Int
+        package var parkedRecords: Int
+        package var refusingTopics: [RefusingTopic]
+    }
+
+    package var version: String
+    package var replica: String
+    package var ready: Bool
+    /// Why not, in words.
+    package var obstacles: [String]
+    package var uptimeSeconds: Int
+    package var connections: Int
+    package var portals: Int
+    package var journal: JournalPart
+    package var parked: JournalPart
+    package var kafka: KafkaPart
+
+    package var json: Data {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            return try encoder.encode(self)
+        }
+    }
+}
+
+extension StatusReport.JournalPart {
+    init(_ statistics: JournalStatistics) {
+        state =
+            switch statistics.state {
+            case .accepting: "accepting"
+            case .full: "full"
+            case .failing(let error): "failing: \(error)"
+            case .closed: "closed"
+            }
+        bytes = statistics.diskBytes
+        maxBytes = statistics.maxBytes
+        pendingBytes = statistics.pendingBytes
+        segments = statistics.segments
+        next = "\(statistics.next)"
+        checkpoint = "\(statistics.confirmedBelow)"
+        damagedBytes = statistics.recovery.damagedBytes
+        setAsideFiles = statistics.recovery.setAsideFiles
+    }
+}

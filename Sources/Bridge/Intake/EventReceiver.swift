@@ -1,0 +1,284 @@
+internal import Bitrix24
+internal import CoreMetrics
+internal import Ingress
+internal import Journal
+internal import Logging
+internal import NIOCore
+internal import NIOHTTP1
+
+/// Takes the POSTs of one event loop: decode, admit, normalise, append; answers when the journal has committed.
+///
+/// Everything here happens on its event loop and reuses the same memory, so an event costs neither a lock nor a task.
+final class EventReceiver: RequestHandler {
+    private let context: IntakeContext
+    private let metrics: BridgeMetrics
+    private var appender: JournalAppender?
+    private var pending = PendingAnswers()
+    private var portals: PortalDirectory = .empty
+    private var portalsVersion = 0
+    private var form = BracketForm()
+    private var normalizer: Normalizer
+    private var ids = EnvelopeIDGenerator()
+    private var record = EventRecord()
+    private var payload: [UInt8] = []
+    private let base: String
+    private let below: String
+
+    /// Larger scratch memory than this is not kept after an unusual body.
+    private static let keptBytes = 256 << 10
+
+    init(context: IntakeContext, eventLoop: any EventLoop) {
+        self.context = context
+        metrics = context.metrics
+        let settings = context.settings
+        normalizer = Normalizer(
+            topic: settings.kafka.topic,
+            key: settings.kafka.key,
+            mode: settings.kafka.mode,
+            replica: settings.replica
+        )
+        base = settings.http.path
+        below = base + "/"
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        appender = context.journal.makeAppender { resolution in
+            eventLoop.execute { bound.value.settle(resolution) }
+        }
+    }
+
+    // MARK: Requests
+
+    func decide(_ head: borrowing RequestHead) -> HeadDecision {
+        let path = head.path
+        guard path == base || path.hasPrefix(below) else { return answerNow(Answers.notFound) }
+        switch head.method {
+        case .POST:
+            guard let allowed = context.allowedNetworks else { return .receiveBody }
+            guard let address = clientAddress(of: head, trustedProxies: context.trustedProxies),
+                allowed.contains(address)
+            else {
+                metrics.refused(.address)
+                return answerNow(Answers.address)
+            }
+            return .receiveBody
+        case .GET, .HEAD: return answerNow(.ok)
+        default: return answerNow(Answers.method)
+        }
+    }
+
+    func handle(_ request: borrowing Request, _ responder: Responder) {
+        metrics.requests.increment()
+        do {
+            try request.body.withUnsafeReadableBytes { bytes throws(FormError) in try form.decode(bytes) }
+        } catch {
+            metrics.refused(.undecodable)
+            return answer(Response(status: .badRequest, text: "\(error)"), responder)
+        }
+        switch InboundCall(form) {
+        case .malformed(let fault):
+            metrics.refused(.malformedEvent)
+            answer(Answers.malformed[fault] ?? Answers.method, responder)
+        case .notEvent(let kind):
+            metrics.notEvents[kind.rawValue]?.increment()
+            answer(.ok, responder)
+        case .event(let event): take(event, request, responder)
+        }
+        if payload.capacity > Self.keptBytes {
+            payload = []
+            record = EventRecord()
+        }
+        form.shrink(above: Self.keptBytes)
+    }
+
+    func refused(_ refusal: Ingress.Refusal) {
+        metrics.requests.increment()
+        metrics.answered(refusal.status.code)
+        switch refusal.reason {
+        case .bodyTooLarge:
+            metrics.refused(.bodyTooLarge)
+            context.logger.warning(
+                "a body over http.maxBodyBytes was refused",
+                metadata: ["contentLength": "\(refusal.contentLength ?? -1)"]
+            )
+        case .timedOut: metrics.refused(.tooSlow)
+        case .overBudget, .answerOverdue:
+            metrics.lost(.overload)
+            context.logger.error(
+                "a request was refused for lack of memory or time",
+                metadata: ["reason": "\(refusal.reason.rawValue)"]
+            )
+        default: metrics.refused(.malformedRequest)
+        }
+    }
+
+    // MARK: Events
+
+    private func take(_ event: InboundEvent, _ request: borrowing Request, _ responder: Responder) {
+        if context.portals.version != portalsVersion {
+            portalsVersion = context.portals.version
+            portals = context.portals.directory
+        }
+        switch portals.admit(event, form: form) {
+        case .refused(let refusal):
+            metrics.refused[refusal.reason.rawValue]?.increment()
+            writeDeadLetter(of: event, reason: refusal.reason, tokenDigest: refusal.tokenDigest)
+            answer(Answers.notAdmitted, responder)
+        case .unprovenPayment:
+            metrics.notEvents["payment-without-token"]?.increment()
+            answer(.ok, responder)
+        case .admitted(let portal, let origin):
+            metrics.admitted[origin.rawValue]?.increment()
+            if event.eventType == nil { metrics.unknownEvents.increment() }
+            publish(event, of: portal, origin: origin, request, responder)
+        }
+    }
+
+    private func publish(
+        _ event: InboundEvent,
+        of portal: Portal,
+        origin: EventOrigin,
+        _ request: borrowing Request,
+        _ responder: Responder
+    ) {
+        let now = WallClock.now()
+        let receipt = Receipt(
+            id: ids.next(at: now),
+            receivedAt: now,
+            origin: origin,
+            traceparent: request.head.header("traceparent")
+        )
+        do {
+            try normalizer.normalize(event, of: form, domain: portal.domain, receipt: receipt, into: &record)
+        } catch {
+            metrics.refused(.undecodable)
+            return answer(Response(status: .badRequest, text: error.description), responder)
+        }
+        if record.value.repairs > 0 { metrics.repairedTexts.increment(by: record.value.repairs) }
+        let bytes = record.key.count + record.headers.bytes.count + record.value.bytes.count
+        let isOversized = bytes > context.settings.kafka.maxRecordBytes
+        let stamp = StoredRecord.encode(record, flags: isOversized ? .oversized : [], into: &payload)
+        switch append(stamp: stamp) {
+        case .pending(let position):
+            pending.append(
+                PendingAnswers.Answer(
+                    position: position,
+                    responder: responder,
+                    receivedAt: request.receivedAt,
+                    memberID: event.memberID,
+                    code: event.code
+                )
+            )
+            if isOversized { writeDeadLetter(of: event, reason: .tooLarge, tokenDigest: nil, id: receipt.id) }
+        case .refused(let refusal):
+            let reason: BridgeMetrics.LossReason = refusal == .closed ? .shutdown : .overload
+            lose(reason, memberID: event.memberID, code: event.code, responder)
+        }
+    }
+
+    /// A dead letter is appended and not waited for: the answer is the same whatever becomes of it.
+    private func writeDeadLetter(
+        of event: InboundEvent,
+        reason: DeadLetterReason,
+        tokenDigest: TokenDigest?,
+        id: EnvelopeID? = nil
+    ) {
+        do {
+            try normalizer.deadLetter(
+                event,
+                of: form,
+                topic: context.settings.kafka.deadLetterTopic,
+                reason: reason,
+                receivedAt: WallClock.now(),
+                tokenDigest: tokenDigest,
+                id: id,
+                withBody: reason != .tooLarge,
+                into: &record
+            )
+        } catch {
+            return metrics.deadLettersDropped.increment()
+        }
+        _ = StoredRecord.encode(record, flags: [], into: &payload)
+        let isTooLarge = payload.count > context.settings.kafka.maxRecordBytes
+        let key = String(decoding: record.key, as: UTF8.self)
+        guard !isTooLarge, context.journal.statistics.state == .accepting,
+            context.deadLetterBudget.take(payload.count, portal: key)
+        else { return metrics.deadLettersDropped.increment() }
+        if case .pending = append(stamp: nil) {
+            metrics.deadLetters[reason.rawValue]?.increment()
+        } else {
+            context.deadLetterBudget.release(payload.count, portal: key)
+            metrics.deadLettersDropped.increment()
+        }
+    }
+
+    private func append(stamp: Int?) -> AppendResult {
+        guard let appender else { return .refused(.closed) }
+        return payload.withUnsafeBytes { appender.append($0, stampAt: stamp) }
+    }
+
+    // MARK: Answers
+
+    /// Called on the event loop, once for each commit that this loop took part in.
+    private func settle(_ resolution: AppendResolution) {
+        let now = NIODeadline.now()
+        while let answer = pending.next(through: resolution.through) {
+            switch resolution.outcome {
+            case .committed:
+                answer.responder.respond(.ok)
+                metrics.answered(200)
+                metrics.answerTime.recordNanoseconds((now - answer.receivedAt).nanoseconds)
+            case .failed(let failure):
+                let reason: BridgeMetrics.LossReason =
+                    switch failure {
+                    case .full: .journalFull
+                    case .disk: .diskFailure
+                    case .closed: .shutdown
+                    }
+                lose(reason, memberID: answer.memberID, code: answer.code, answer.responder)
+            }
+        }
+    }
+
+    private func lose(_ reason: BridgeMetrics.LossReason, memberID: String, code: String, _ responder: Responder) {
+        metrics.lost(reason)
+        context.logger.error(
+            "an event is lost: it could not be made durable",
+            metadata: ["reason": "\(reason.rawValue)", "portal": "\(memberID)", "event": "\(code)"]
+        )
+        answer(Answers.notDurable, responder)
+    }
+
+    private func answer(_ response: Response, _ responder: Responder) {
+        metrics.answered(response.status.code)
+        responder.respond(response)
+    }
+
+    private func answerNow(_ response: Response) -> HeadDecision {
+        metrics.requests.increment()
+        metrics.answered(response.status.code)
+        return .respond(response)
+    }
+}
+
+/// The receiver's answers, rendered once.
+private enum Answers {
+    static let notFound = Response.notFound
+    static let method = Response.methodNotAllowed(allow: "GET, HEAD, POST")
+    static let address = Response(
+        status: .forbidden,
+        text: "this address may not send events; add its network to http.allowedNetworks"
+    )
+    /// One text for an unknown portal and a wrong token: a prober learns nothing from it.
+    static let notAdmitted = Response(
+        status: .forbidden,
+        text: "the portal or its application token is not known here; add both to the portals of b24bridge"
+    )
+    static let notDurable = Response.serviceUnavailable(
+        "the event could not be stored; make room on the journal's disk or bring Kafka back",
+        retryAfterSeconds: 5
+    )
+    static let malformed: [InboundCall.MalformedCall: Response] = Dictionary(
+        uniqueKeysWithValues: InboundCall.MalformedCall.allCases.map {
+            ($0, Response(status: .badRequest, text: $0.description))
+        }
+    )
+}

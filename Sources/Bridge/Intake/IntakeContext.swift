@@ -1,0 +1,35 @@
+internal import Bitrix24
+internal import Ingress
+internal import Journal
+internal import Logging
+
+/// What all event loops of the receiver share.
+struct IntakeContext: Sendable {
+    let settings: BridgeSettings
+    let allowedNetworks: AddressRanges?
+    let trustedProxies: AddressRanges
+    let portals: PortalStore
+    let journal: Journal
+    let deadLetterBudget: DeadLetterBudget
+    let metrics: BridgeMetrics
+    let logger: Logger
+
+    init(
+        settings: BridgeSettings,
+        portals: PortalStore,
+        journal: Journal,
+        deadLetterBudget: DeadLetterBudget,
+        metrics: BridgeMetrics,
+        logger: Logger
+    ) throws(AddressRangeError) {
+        self.settings = settings
+        allowedNetworks =
+            settings.http.allowedNetworks.isEmpty ? nil : try AddressRanges(settings.http.allowedNetworks)
+        trustedProxies = try AddressRanges(settings.http.trustedProxies)
+        self.portals = portals
+        self.journal = journal
+        self.deadLetterBudget = deadLetterBudget
+        self.metrics = metrics
+        self.logger = logger
+    }
+}

@@ -1,0 +1,15 @@
+internal import Journal
+internal import Logging
+internal import ServiceLifecycle
+
+/// Closes the journals when everything that uses them has ended: what waits is committed, the last checkpoint written.
+struct JournalService: Service {
+    let journals: [Journal]
+    let logger: Logger
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        for journal in journals { journal.close() }
+        logger.info("journal closed")
+    }
+}

@@ -1,0 +1,100 @@
+internal import Journal
+internal import KafkaClient
+internal import Logging
+internal import Synchronization
+
+/// What other threads leave for the shipper's thread, and how they wake it.
+final class ShipperInbox: Sendable {
+    private struct State {
+        var wakeHandle: ProducerWakeHandle?
+        var resolutions: [AppendResolution] = []
+        var stopDeadline: ContinuousClock.Instant?
+        var brokersUnreachable: String?
+    }
+
+    private let state = Mutex(State())
+    private let isAwake = Atomic<Bool>(true)
+    private let hasResolutions = Atomic<Bool>(false)
+    private let logger: Logger
+    let statusBox: ShipperStatusBox
+
+    init(statusBox: ShipperStatusBox, logger: Logger) {
+        self.statusBox = statusBox
+        self.logger = logger
+    }
+
+    // MARK: Any thread
+
+    /// There is something new to read.
+    func wake() {
+        isAwake.store(true, ordering: .releasing)
+        state.withLock { $0.wakeHandle }?.wake()
+    }
+
+    func post(_ resolution: AppendResolution) {
+        let handle = state.withLock { state in
+            state.resolutions.append(resolution)
+            return state.wakeHandle
+        }
+        hasResolutions.store(true, ordering: .releasing)
+        handle?.wake()
+    }
+
+    func stop(deadline: ContinuousClock.Instant) {
+        let handle = state.withLock { state in
+            state.stopDeadline = min(deadline, state.stopDeadline ?? deadline)
+            return state.wakeHandle
+        }
+        handle?.wake()
+    }
+
+    var stopDeadline: ContinuousClock.Instant? { state.withLock { $0.stopDeadline } }
+
+    var brokersUnreachable: String? { state.withLock { $0.brokersUnreachable } }
+
+    // MARK: The shipper's thread
+
+    func attach(_ handle: ProducerWakeHandle) { state.withLock { $0.wakeHandle = handle } }
+
+    func detach() { state.withLock { $0.wakeHandle = nil } }
+
+    func takeWake() -> Bool { isAwake.exchange(false, ordering: .acquiring) }
+
+    func takeResolutions() -> [AppendResolution] {
+        guard hasResolutions.exchange(false, ordering: .acquiring) else { return [] }
+        return state.withLock { state in
+            defer { state.resolutions.removeAll(keepingCapacity: true) }
+            return state.resolutions
+        }
+    }
+
+    /// Turns what librdkafka tells into log lines. Called while the shipper polls.
+    func observe(_ event: ProducerEvent) {
+        switch event {
+        case .log(let level, let facility, let message):
+            let line: Logger.Level = level <= 3 ? .warning : level <= 5 ? .info : .debug
+            logger.log(level: line, "librdkafka", metadata: ["facility": "\(facility)", "text": "\(message)"])
+        case .connectionError(let error):
+            logger.log(
+                level: error.code.isClusterWide && error.code != .transport ? .error : .debug,
+                "Kafka connection trouble",
+                metadata: ["error": "\(error)"]
+            )
+        case .brokersUnreachable(let error):
+            let isNew = state.withLock { state in
+                defer { state.brokersUnreachable = "\(error)" }
+                return state.brokersUnreachable == nil
+            }
+            if isNew {
+                logger.error(
+                    "no Kafka broker can be reached; events wait in the journal",
+                    metadata: ["error": "\(error)"]
+                )
+            }
+        case .brokersReachable:
+            state.withLock { $0.brokersUnreachable = nil }
+            logger.notice("Kafka brokers can be reached again")
+        case .fatal, .statistics: break
+        }
+    }
+}

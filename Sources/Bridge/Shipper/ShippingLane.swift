@@ -1,0 +1,92 @@
+internal import DequeModule
+internal import Journal
+internal import KafkaClient
+
+/// One journal on its way to Kafka: where its reader is, what is under way, which topics refuse.
+///
+/// There are two lanes, the journal's and that of the parked records. Both belong to the shipper's thread.
+final class ShippingLane {
+    enum Name: String {
+        case main
+        case parked
+    }
+
+    let name: Name
+    let journal: Journal
+    let reader: JournalReader
+    /// Reads single records out of turn, to try a topic that refused.
+    private lazy var probeReader: JournalReader = journal.makeReader()
+    var window: DeliveryWindow
+    /// The block being sent, and the next record in it.
+    var current: (id: UInt32, block: RecordBlock, index: Int)?
+    var faults: [String: TopicFault] = [:]
+    /// Set after a read that found nothing new.
+    var isIdle = false
+    /// No reading before this moment: the last try failed for a reason of the journal or of the cluster.
+    var pausedUntil: ContinuousClock.Instant?
+    private var rewind: UInt64?
+    /// First positions of the blocks read, with their times, for the age of the oldest record that waits.
+    private var ages: Deque<(position: UInt64, appendedAt: UInt64)> = []
+    private var confirmed: UInt64
+
+    init(name: Name, journal: Journal) {
+        self.name = name
+        self.journal = journal
+        reader = journal.makeReader()
+        let checkpoint = journal.statistics.confirmedBelow.rawValue
+        window = DeliveryWindow(base: checkpoint)
+        confirmed = checkpoint
+    }
+
+    /// The next reading begins at `position`, if not earlier. What is done or under way is passed over then.
+    func rewind(to position: UInt64) { rewind = min(rewind ?? position, position) }
+
+    var wantsToRead: Bool { !isIdle || rewind != nil || current != nil }
+
+    func nextBlock(maxBytes: Int) throws(JournalError) -> RecordBlock? {
+        if let position = rewind {
+            reader.seek(to: JournalPosition(rawValue: position))
+            rewind = nil
+        }
+        guard let block = try reader.next(maxBytes: maxBytes) else { return nil }
+        let first = block[0]
+        if window.open == 0 { ages.removeAll() }
+        if first.position.rawValue > ages.last?.position ?? 0 {
+            ages.append((position: first.position.rawValue, appendedAt: first.appendedAt))
+        }
+        return block
+    }
+
+    /// Gives up the block being sent if a rewind is due.
+    func applyRewind() {
+        if rewind != nil { current = nil }
+    }
+
+    /// The record at `position`, if it can still be read.
+    func record(at position: UInt64) throws(JournalError) -> RecordBlock? {
+        probeReader.seek(to: JournalPosition(rawValue: position))
+        guard let block = try probeReader.next(maxBytes: 1), block[0].position.rawValue == position else { return nil }
+        return block
+    }
+
+    /// Tells the journal how far everything is done. The journal makes it durable before it deletes anything.
+    func confirm() {
+        guard window.base > confirmed else { return }
+        confirmed = window.base
+        journal.confirm(below: JournalPosition(rawValue: confirmed))
+        while ages.count > 1, ages[1].position <= confirmed { ages.removeFirst() }
+    }
+
+    /// When the oldest record that is not done was appended, in milliseconds since 1970.
+    var oldestAppendedAt: UInt64? { window.open > 0 ? ages.first?.appendedAt : nil }
+
+    func hold(_ position: UInt64, topic: String, error: KafkaError?, now: ContinuousClock.Instant) -> Bool {
+        window[position] = .held
+        let isNew = faults[topic] == nil
+        var fault = faults[topic] ?? TopicFault(route: .held, now: now, error: error)
+        fault.hold(position)
+        if let error { fault.error = error }
+        faults[topic] = fault
+        return isNew
+    }
+}

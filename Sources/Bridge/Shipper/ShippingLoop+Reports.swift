@@ -1,0 +1,181 @@
+internal import Bitrix24
+internal import CoreMetrics
+internal import Journal
+internal import KafkaClient
+internal import Logging
+
+/// What happens to a record after it was sent.
+extension ShippingLoop {
+    func take(_ report: borrowing DeliveryReport) {
+        let id = UInt32(truncatingIfNeeded: report.opaque >> 32)
+        guard let entry = blocks[id] else { return }
+        let record = entry.block[Int(report.opaque & 0xFFFF_FFFF)]
+        inFlightRecords -= 1
+        inFlightBytes -= record.payload.count
+        if report.isDelivered {
+            delivered(record, report, lane: entry.lane)
+        } else {
+            undelivered(record, report, lane: entry.lane)
+        }
+        // A block that is still being sent comes back with its next record.
+        if entry.inFlight == 1 { blocks[id] = nil } else { blocks[id]?.inFlight -= 1 }
+    }
+
+    private func delivered(_ record: JournalRecord, _ report: borrowing DeliveryReport, lane: ShippingLane) {
+        let position = record.position.rawValue
+        lane.window[position] = .done
+        metrics.delivered.increment()
+        settings.didDeliver?(report)
+        guard let stored = StoredRecord(record.payload) else { return }
+        // Most records end here: their topic's name is of no interest.
+        let isDeadLetter = stored.topic.elementsEqual(settings.deadLetterTopic.utf8)
+        guard isDeadLetter || lane === lanes.parked || !lane.faults.isEmpty else { return }
+        let topic = stored.topicName
+        if lane === lanes.parked {
+            metrics.deliveredParked.increment()
+            status.parked -= 1
+            if stored.flags.contains(.oversized) { parkedOversized -= 1 } else { unpark(topic) }
+        }
+        if isDeadLetter {
+            settings.deadLetterBudget.release(record.payload.count, portal: String(decoding: stored.key, as: UTF8.self))
+        }
+        if let fault = lane.faults[topic], fault.probing == position {
+            tryGotThrough(position, fault, topic, lane: lane)
+        }
+    }
+
+    private func tryGotThrough(_ position: UInt64, _ fault: TopicFault, _ topic: String, lane: ShippingLane) {
+        if let last = fault.suspectsThrough, let next = nextHeld(of: topic, after: position, through: last, lane: lane)
+        {
+            lane.faults[topic]?.tryNext(next, now: clock.now)
+            return
+        }
+        lane.faults[topic] = nil
+        lane.rewind(to: position + 1)
+        logger.notice(
+            "a topic takes its records again",
+            metadata: ["topic": "\(topic)", "lane": "\(lane.name.rawValue)"]
+        )
+    }
+
+    private func nextHeld(of topic: String, after position: UInt64, through last: UInt64, lane: ShippingLane) -> UInt64?
+    {
+        guard position < last else { return nil }
+        for candidate in position + 1...last where lane.window[candidate] == .held {
+            guard let block = try? lane.record(at: candidate), let stored = StoredRecord(block[0].payload) else {
+                continue
+            }
+            if stored.topicName == topic { return candidate }
+        }
+        return nil
+    }
+
+    private func undelivered(_ record: JournalRecord, _ report: borrowing DeliveryReport, lane: ShippingLane) {
+        let position = record.position.rawValue
+        metrics.deliveryFailures.increment()
+        switch report.disposition {
+        case .delivered: break
+        case .notDelivered, .fatal:
+            lane.window[position] = .waiting
+            lane.rewind(to: position)
+        case .retryable:
+            lane.window[position] = .waiting
+            lane.rewind(to: position)
+            lane.pausedUntil = clock.now + .seconds(1)
+        case .topic, .record:
+            guard let error = report.error, let stored = StoredRecord(record.payload) else { return }
+            refuse(stored.topicName, at: position, error: error, lane: lane, now: clock.now)
+        }
+    }
+
+    /// A topic refuses: its record is held, and so is every later one that is not under way yet.
+    func refuse(
+        _ topic: String,
+        at position: UInt64,
+        error: KafkaError,
+        lane: ShippingLane,
+        now: ContinuousClock.Instant
+    ) {
+        if lane.hold(position, topic: topic, error: error, now: now) {
+            logger.warning(
+                "a topic refuses its records; they are kept and tried again",
+                metadata: [
+                    "topic": "\(topic)", "error": "\(error)", "lane": "\(lane.name.rawValue)",
+                    "parkedAfter": "\(settings.parkAfter)",
+                ]
+            )
+        }
+        if error.disposition == .record {
+            let known = lane.faults[topic]?.suspectsThrough ?? 0
+            lane.faults[topic]?.suspectsThrough = max(known, position)
+        }
+        if lane.faults[topic]?.probing == position {
+            lane.faults[topic]?.tryFailed(now: now, longestBackoff: .seconds(15))
+        }
+    }
+
+    /// Tries one record of each refusing topic whose time has come, or parks the topic.
+    func retryRefusingTopics(now: ContinuousClock.Instant) {
+        if let from = parking.retryDue(now: now) { lanes.main.rewind(to: from) }
+        for lane in [lanes.main, lanes.parked] where !lane.faults.isEmpty {
+            for (topic, fault) in lane.faults {
+                guard fault.route == .held, fault.probing == nil, let first = fault.firstHeld else { continue }
+                if lane === lanes.main, now - fault.since >= settings.parkAfter {
+                    lane.faults[topic]?.route = .parked
+                    lane.rewind(to: first)
+                    logger.error(
+                        "a topic has refused its records for too long; they are parked until it takes them",
+                        metadata: ["topic": "\(topic)", "error": "\(fault.error.map(String.init(describing:)) ?? "")"]
+                    )
+                } else if now >= fault.nextTry {
+                    probe(topic, first, lane: lane, now: now)
+                }
+            }
+        }
+    }
+
+    private func probe(_ topic: String, _ position: UInt64, lane: ShippingLane, now: ContinuousClock.Instant) {
+        guard lane.window[position] == .held, let block = try? lane.record(at: position),
+            let stored = StoredRecord(block[0].payload)
+        else {
+            // Not where it was: let the reader look again from there.
+            lane.faults[topic]?.firstHeld = nil
+            lane.rewind(to: position)
+            return
+        }
+        let id = nextBlockID()
+        switch send(stored, bytes: block[0].payload.count, opaque: opaque(id, 0)) {
+        case .queued:
+            lane.window[position] = .inFlight
+            lane.faults[topic]?.probing = position
+            blocks[id] = (block, lane, 1)
+        case .queueFull: lane.faults[topic]?.nextTry = now + .milliseconds(100)
+        case .rejected(let error):
+            lane.faults[topic]?.error = error
+            lane.faults[topic]?.tryFailed(now: now, longestBackoff: .seconds(15))
+        }
+    }
+
+    func publishStatus(now: ContinuousClock.Instant) {
+        status.waitingRead = lanes.main.window.open
+        status.oldestAppendedAt = lanes.main.oldestAppendedAt
+        status.queuedRecords = inFlightRecords
+        status.queuedBytes = inFlightBytes
+        status.brokersUnreachable = inbox.brokersUnreachable
+        if !lanes.main.faults.isEmpty || !lanes.parked.faults.isEmpty || !status.refusingTopics.isEmpty {
+            var topics = lanes.parked.faults.mapValues { ($0, true) }
+            for (topic, fault) in lanes.main.faults where topics[topic] == nil {
+                topics[topic] = (fault, fault.route == .parked)
+            }
+            status.refusingTopics = topics.sorted { $0.key < $1.key }.map { topic, entry in
+                ShipperStatus.RefusingTopic(
+                    topic: topic,
+                    isParked: entry.1,
+                    error: entry.0.error.map(String.init(describing:)) ?? "",
+                    seconds: Int((now - entry.0.since).components.seconds)
+                )
+            }
+        }
+        inbox.statusBox.publish(status)
+    }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Bitrix24
+import Bridge
+import Foundation
+import Journal
+import KafkaClient
+
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Check the configuration, the journal's directory and the way to Kafka.",
+        discussion: """
+            Reads the configuration as serve would, opens the journal's directory for a moment, and asks the Kafka \
+            cluster for its brokers and for the topics that the configuration leads to. Nothing is sent. Run it before \
+            serve, or beside a running one: a journal in use is then said to be so and is no fault.
+
+            Exit status: 0 all is well, 1 something is not, 2 the configuration cannot be read.
+            """
+    )
+
+    @OptionGroup var configuration: ConfigurationOptions
+
+    @Option(name: .long, help: "Seconds to wait for Kafka.")
+    var timeout: Int = 10
+
+    @Flag(name: .long, help: "Print the findings as JSON.")
+    var json = false
+
+    func validate() throws {
+        guard (1...300).contains(timeout) else { throw ValidationError("--timeout takes 1 to 300 seconds") }
+    }
+
+    func run() async throws {
+        let loaded = try LoadedConfiguration.load(configuration)
+        let check = BridgeCheck(settings: loaded.settings, portals: loaded.portals, timeout: .seconds(timeout))
+        let findings = check.run()
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            writeToStandardOutput(String(decoding: try encoder.encode(findings), as: UTF8.self) + "\n")
+        } else {
+            for finding in findings {
+                writeToStandardOutput("\(finding.mark)  \(finding.subject): \(finding.text)\n")
+            }
+        }
+        if findings.contains(where: { $0.grade == .failure }) { throw ExitCode.failure }
+    }
+}
+
+extension BridgeCheck.Finding {
+    fileprivate var mark: String {
+        switch grade {
+        case .good: "ok     "
+        case .warning: "warning"
+        case .failure: "FAILED "
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Bitrix24
+import Bridge
+import Configuration
+import Foundation
+import KafkaClient
+import NIOCore
+
+/// What `serve --dev` brings along: a cluster in this process, a temporary journal, one sample portal.
+struct DevelopmentStage {
+    static let memberID = "a223c6b3710f85df22e9377d6c4f7553"
+    static let token = "51856fefc120afa4b628cc82d3935cce"
+
+    private let cluster: MockCluster
+    private let directory: URL
+
+    init() throws {
+        cluster = try MockCluster()
+        directory = FileManager.default.temporaryDirectory.appending(path: "b24bridge-dev-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    }
+
+    /// Defaults, with what is brought along; B24_ variables still count, so that a port can be chosen.
+    func configuration() throws -> LoadedConfiguration {
+        let portals = directory.appending(path: "portals.yaml")
+        let text = """
+            portals:
+              - memberId: \(Self.memberID)
+                domain: portal.bitrix24.com
+                applicationTokens: [\(Self.token)]
+
+            """
+        try Data(text.utf8).write(to: portals)
+        return try LoadedConfiguration.load(
+            ConfigurationOptions.parse([]),
+            overrides: [
+                "B24_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrapServers,
+                "B24_JOURNAL_DIRECTORY": directory.appending(path: "journal").path, "B24_PORTALS_FILE": portals.path,
+            ]
+        )
+    }
+
+    func attach(to surroundings: inout BridgeServices.Surroundings) {
+        let servers = cluster.bootstrapServers
+        surroundings.didDeliver = { report in writeToStandardOutput(DeliveredRecordText.pretty(report)) }
+        surroundings.didBind = { name, address in
+            guard name == "events", let port = address.port else { return }
+            writeToStandardOutput(Self.welcome(port: port, servers: servers))
+        }
+    }
+
+    func remove() {
+        cluster.close()
+        try? FileManager.default.removeItem(at: directory)
+    }
+
+    private static func welcome(port: Int, servers: String) -> String {
+        let body =
+            "event=ONCRMDEALUPDATE&event_handler_id=123&data[FIELDS][ID]=4711&ts=1466439714"
+            + "&auth[domain]=portal.bitrix24.com&auth[member_id]=\(memberID)&auth[application_token]=\(token)"
+        return """
+
+            b24bridge is running. Send it an event from another terminal:
+
+              curl -i 'http://127.0.0.1:\(port)/b24/events' -d '\(body)'
+
+            Each record appears here as it is delivered. Read the topic with any Kafka client as well:
+
+              kcat -C -b \(servers) -t bitrix24.crm.deal
+
+            Status: http://127.0.0.1:9090/  Stop: Ctrl-C
+
+
+            """
+    }
+}

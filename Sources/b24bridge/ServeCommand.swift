@@ -1,0 +1,136 @@
+import ArgumentParser
+import Bitrix24
+import Bridge
+import Configuration
+import Foundation
+import Journal
+import KafkaClient
+import Logging
+import ServiceLifecycle
+import Telemetry
+import UnixSignals
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Receive events and ship them to Kafka.",
+        discussion: """
+            With --dev nothing else is needed: Kafka is librdkafka's own in-process cluster, the journal a temporary \
+            directory, and there is one sample portal. A curl command to try is printed at start, and each record as it \
+            is delivered. Without --dev, --config (or B24_ variables) says where Kafka and the journal are.
+
+            SIGTERM stops it without losing anything; SIGHUP re-reads the portals.
+            """
+    )
+
+    @OptionGroup var configuration: ConfigurationOptions
+    @OptionGroup var log: LogOptions
+
+    @Flag(name: .long, help: "Try it out: no Kafka, no configuration needed.")
+    var dev = false
+
+    func validate() throws {
+        if dev, configuration.config != nil {
+            throw ValidationError("--dev brings its own configuration; leave out --config, or leave out --dev")
+        }
+    }
+
+    func run() async throws {
+        ignoreBrokenPipes()
+        let (logger, output) = log.makeLogger(defaultFormat: dev ? .text : .json)
+        defer { _ = output.close(within: .seconds(2)) }
+        if dev {
+            let stage = try DevelopmentStage()
+            defer { stage.remove() }
+            let loaded = try stage.configuration()
+            try await serve(loaded, logger: logger) { surroundings in stage.attach(to: &surroundings) }
+        } else {
+            let loaded = try LoadedConfiguration.load(configuration)
+            try await serve(loaded, logger: logger) { _ in }
+        }
+    }
+
+    private func serve(
+        _ loaded: LoadedConfiguration,
+        logger: Logger,
+        adjust: (inout BridgeServices.Surroundings) -> Void
+    ) async throws {
+        for name in loaded.unusedEnvironment {
+            logger.warning("an environment variable names no key of the configuration", metadata: ["name": "\(name)"])
+        }
+        let registry = MetricsRegistry.forBridge()
+        var surroundings = BridgeServices.Surroundings(
+            version: BridgeVersion.current,
+            environment: ProcessInfo.processInfo.environment,
+            metrics: registry,
+            renderMetrics: { registry.render() },
+            logger: logger
+        )
+        adjust(&surroundings)
+        logStart(loaded, logger: logger)
+        let bridge: BridgeServices
+        do {
+            bridge = try BridgeServices(loaded.settings, portals: loaded.portals, surroundings)
+        } catch let error as KafkaConfigurationError {
+            writeToStandardError(error.faults.map { "kafka.properties.\($0)\n" }.joined())
+            throw ExitCode(2)
+        } catch let error as JournalError {
+            writeToStandardError("\(error)\n")
+            throw ExitCode(1)
+        }
+        var group = ServiceGroupConfiguration(
+            services: bridge.services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
+        // The listener's delay, its last requests and the flush each have bounds of their own; this is the last resort.
+        group.maximumGracefulShutdownDuration =
+            loaded.settings.shutdownDelay + loaded.settings.http.requestTimeout + loaded.settings.shutdownTimeout
+            + .seconds(30)
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch {
+            logger.critical("stopped by an error", metadata: ["error": "\(error)"])
+            throw ExitCode(1)
+        }
+        logger.info("stopped")
+    }
+
+    private func logStart(_ loaded: LoadedConfiguration, logger: Logger) {
+        let settings = loaded.settings
+        logger.info(
+            "starting",
+            metadata: [
+                "version": "\(BridgeVersion.current)", "replica": "\(settings.replica)",
+                "librdkafka": "\(Librdkafka.version)", "kafka": "\(settings.kafka.bootstrapServers)",
+                "journal": "\(settings.journal.directory)", "portals": "\(loaded.portals.count)",
+            ]
+        )
+        if Librdkafka.isBelow(2, 3, 0) {
+            logger.warning(
+                "this librdkafka may lose the order of records after certain errors; use 2.3.0 or newer",
+                metadata: ["librdkafka": "\(Librdkafka.version)"]
+            )
+        }
+        if loaded.portals.count == 0 {
+            logger.warning(
+                "no portal is known; every event will be refused",
+                metadata: ["file": "\(settings.portalsFile)"]
+            )
+        }
+    }
+}
+
+/// Whoever reads our output may go away; that must not end the process.
+func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
+extension MetricsRegistry {
+    /// A registry that knows what the bridge's metrics mean.
+    static func forBridge() -> MetricsRegistry {
+        let registry = MetricsRegistry()
+        for (name, text) in BridgeMetrics.descriptions { registry.help(BridgeMetrics.prefix + name, text) }
+        let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+        for name in BridgeMetrics.histograms { _ = registry.buckets(BridgeMetrics.prefix + name, bounds) }
+        return registry
+    }
+}
