@@ -21,8 +21,8 @@ build: setup ## Build for production
 	$(SWIFT) build -c release --product b24bridge
 
 test: setup-tests lint ## Run all tests
-	$(SWIFT) build --build-tests -Xswiftc -warnings-as-errors
-	$(SWIFT) test --skip-build
+	B24_STRICT=1 $(SWIFT) build --build-tests
+	B24_STRICT=1 $(SWIFT) test --skip-build
 	$(MAKE) interop
 
 interop: setup-tests ## Read what the bridge sends with other implementations (aiokafka, CloudEvents SDK)

@@ -46,8 +46,9 @@ package struct ProducerConfiguration: Sendable {
         ("delivery.report.only.error", "false"),
         // The same partition as the Java clients pick for the same key.
         ("partitioner", "murmur2_random"),
-        // A short wait gathers a burst into one request; nobody waits for the record but the next consumer.
-        ("linger.ms", "5"),
+        // A short wait gathers a burst into one request, which saves work on both sides; nobody waits for the record but
+        // the next consumer.
+        ("linger.ms", "20"),
         // Readable by every consumer without a codec to install; thin records in small batches gain little.
         ("compression.type", "none"),
         // First pause after a refused request, and the pauses between attempts to connect. The upper bound decides how
