@@ -10,8 +10,10 @@ package enum InboundCall {
         case robot
         /// A portal opens an application's page: it has `AUTH_ID` and no `event`.
         case placement
-        /// The settings form of an application, `OnAppSettings…`.
+        /// The settings form of an application: `OnAppSettingsInstall`, `…Display` or `…Change`.
         case settings
+
+        fileprivate static let settingsCodes = ["ONAPPSETTINGSINSTALL", "ONAPPSETTINGSDISPLAY", "ONAPPSETTINGSCHANGE"]
     }
 
     package enum MalformedCall: String, Error, Sendable, CaseIterable, CustomStringConvertible {
@@ -46,7 +48,7 @@ package enum InboundCall {
             return
         }
         let upperCase = String(decoding: code, as: UTF8.self).asciiUppercased()
-        if upperCase.hasPrefix("ONAPPSETTINGS") {
+        if OtherCall.settingsCodes.contains(upperCase) {
             self = .notEvent(.settings)
             return
         }
@@ -103,14 +105,22 @@ package struct InboundEvent {
     }
 
     /// Events about the application itself, which an outgoing webhook has no business to send.
+    ///
+    /// The catalog's code counts beside the event's own: `ONOFFLINEEVENT_1` would be published as `ONOFFLINEEVENT` is.
     package var needsApplication: Bool {
-        code.hasPrefix("ONAPP") || code == "ONOFFLINEEVENT" || code == "ONSUBSCRIPTIONRENEW"
+        Self.concernsApplication(code) || eventType.map { Self.concernsApplication($0.code) } ?? false
     }
 
-    /// Bitrix24 documents this one event without a token:
+    private static func concernsApplication(_ code: String) -> Bool {
+        code.utf8.starts(with: "ONAPP".utf8) || code == "ONOFFLINEEVENT" || code == "ONSUBSCRIPTIONRENEW"
+    }
+
+    /// Bitrix24 documents this one event without a token, which an empty one amounts to:
     /// b24restdocs, api-reference/common/events/on-app-payment.md
     package func isPaymentWithoutToken(in form: BracketForm) -> Bool {
-        code == "ONAPPPAYMENT" && form.child(of: auth, named: "application_token") == nil
+        guard code == "ONAPPPAYMENT" else { return false }
+        guard let token = form.child(of: auth, named: "application_token") else { return true }
+        return form.scalar(token)?.isEmpty ?? false
     }
 }
 

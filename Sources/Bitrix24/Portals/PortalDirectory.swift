@@ -19,7 +19,9 @@ package struct PortalDirectory: Sendable {
         let portal = portals[event.memberID]
         let presented = event.applicationToken(in: form)
         let digest = TokenDigest(token: presented ?? [])
-        let match = (portal?.tokens ?? .none).match(digest)
+        var match = (portal?.tokens ?? .none).match(digest)
+        // Whatever digests were configured, that of nothing proves nothing.
+        if presented == nil { match = .none }
         guard let portal else {
             return .refused(Admission.Refusal(reason: .unknownPortal, tokenDigest: presented == nil ? nil : digest))
         }
