@@ -1,7 +1,8 @@
 /// Where a value stands in an event: `|` separates alternatives, `+` the parts of a joined value, `.` the steps.
 ///
 /// `data.FIELDS.ENTITY_TYPE_ID+data.FIELDS.ID` is `1220:22`; `data.FIELDS.ID|data.ID` is the first that is there.
-/// `-` is the path of no value.
+/// `_` as a part is the number at the end of the event's code, 174 in `ONCRMDYNAMICITEMADD_174`. `-` is the path of no
+/// value.
 package struct ValuePath: Sendable {
     private let alternatives: [[[[UInt8]]]]
 
@@ -48,6 +49,7 @@ package struct ValuePath: Sendable {
     }
 
     private static func value(at steps: [[UInt8]], in form: BracketForm) -> ArraySlice<UInt8>? {
+        if steps == codeNumber { return numberOfCode(in: form) }
         var node = BracketForm.root
         for step in steps {
             guard form.isMap(node), let child = form.child(of: node, named: step) else { return nil }
@@ -55,5 +57,16 @@ package struct ValuePath: Sendable {
         }
         guard let value = form.scalar(node), !value.isEmpty else { return nil }
         return value
+    }
+
+    private static let codeNumber = [Array("_".utf8)]
+
+    private static func numberOfCode(in form: BracketForm) -> ArraySlice<UInt8>? {
+        guard let code = form.scalar(of: BracketForm.root, named: "event"),
+            let underscore = code.lastIndex(of: UInt8(ascii: "_"))
+        else { return nil }
+        let digits = code[(underscore + 1)...]
+        return digits.isEmpty || !digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            ? nil : digits
     }
 }
