@@ -34,23 +34,46 @@ extension Normalizer {
         record.headers.append("b24_reason", reason.rawValue.utf8)
         record.headers.append("b24_received_at") { receivedAt.write(into: &$0, withMilliseconds: true) }
         record.headers.append("b24_portal", portal)
-        record.headers.append("b24_event", cleaned(event.sentCode).prefix(256))
+        let code = cleaned(event.sentCode)
+        record.headers.append("b24_event", code.prefix(UTF8Text.wholeCharacters(of: code, within: 256)))
         if let tokenDigest { record.headers.append("b24_token_sha256", tokenDigest.hexadecimal) }
         if let id { record.headers.append("b24_id") { id.write(into: &$0) } }
         record.value.raw("[")
         if withBody {
-            for (index, pair) in form.pairs.enumerated() {
-                record.value.raw(index == 0 ? "[" : ",[")
-                write(form.text[pair.name.range], to: &record.value)
-                record.value.raw(",")
-                if pair.isSecret {
-                    record.value.raw("\"[redacted]\"")
-                } else {
-                    write(form.text[pair.value.range], to: &record.value)
+            form.text.withUnsafeBytes { text in
+                for (index, pair) in form.pairs.enumerated() {
+                    record.value.raw(index == 0 ? "[" : ",[")
+                    write(pair, of: text, to: &record.value)
+                    record.value.raw("]")
                 }
-                record.value.raw("]")
             }
         }
         record.value.raw("]")
+        if redactor.isExhausted { throw .tooAlike }
+    }
+
+    /// The name and the value of one pair. Of a secret neither the value is shown nor what follows in the name: of
+    /// `auth[application_token][51856fef]=1` the token is the key.
+    private mutating func write(
+        _ pair: BracketForm.Pair,
+        of text: UnsafeRawBufferPointer,
+        to json: inout JSONText
+    ) {
+        let name = text.part(pair.name.range)
+        guard pair.isSecret else {
+            write(name, to: &json)
+            json.raw(",")
+            write(text.part(pair.value.range), to: &json)
+            return
+        }
+        var end = SecretNames.endOfFirst(in: name) ?? name.count
+        if end < name.count, name[end] == UInt8(ascii: "]") { end += 1 }
+        json.raw("\"")
+        redactor.cut(name.part(0..<end)) {
+            json.contents($0)
+        } token: {
+            json.raw("[redacted]")
+        }
+        json.raw(end < name.count ? "[redacted]\",\"[redacted]\"" : "\",\"[redacted]\"")
     }
 }

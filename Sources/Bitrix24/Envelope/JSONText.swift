@@ -31,6 +31,12 @@ package struct JSONText: Sendable {
     /// A quoted string of bytes that should be UTF-8.
     package mutating func string(_ text: UnsafeRawBufferPointer) {
         bytes.append(UInt8(ascii: "\""))
+        contents(text)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// What stands between the quotes. Ill-formed parts are told from `text` alone, whatever comes before and after.
+    mutating func contents(_ text: UnsafeRawBufferPointer) {
         var plain = 0
         var place = 0
         while place < text.count {
@@ -56,7 +62,6 @@ package struct JSONText: Sendable {
             plain = place
         }
         bytes.append(contentsOf: text[plain..<place])
-        bytes.append(UInt8(ascii: "\""))
     }
 
     private mutating func escape(_ byte: UInt8) {
@@ -126,6 +131,21 @@ enum UTF8Text {
             }
             place += length
         }
+    }
+
+    /// Whether `attribute` would leave `text` as it is.
+    static func isAttribute(_ text: UnsafeRawBufferPointer) -> Bool {
+        var output: [UInt8] = []
+        attribute(text, into: &output)
+        return output.elementsEqual(text)
+    }
+
+    /// How many of the first `limit` bytes of valid UTF-8 are whole characters.
+    static func wholeCharacters(of text: [UInt8], within limit: Int) -> Int {
+        guard text.count > limit else { return text.count }
+        var end = limit
+        while end > 0, text[end] & 0xC0 == 0x80 { end -= 1 }
+        return end
     }
 
     private static func isForbidden(_ scalar: UInt32) -> Bool {

@@ -56,12 +56,12 @@ package struct Normalizer: Sendable {
         record.removeAll()
         try redactor.learn(from: form)
         let type = event.eventType ?? EventCatalog.unknown
-        let id = type.idPath.value(in: form).map(cleaned)
+        let id = type.idPath.value(in: form).map { cleaned($0) }
         let values = TemplateValues(
             eventType: type,
             memberID: String(decoding: cleaned(Array(event.memberID.utf8)), as: UTF8.self),
-            domain: domain,
-            orderID: type.orderPath.value(in: form).map(cleaned) ?? id
+            domain: domain.map { String(decoding: cleaned(Array($0.utf8)), as: UTF8.self) },
+            orderID: type.orderPath.value(in: form).map { cleaned($0) } ?? id
         )
         topic.render(values, into: &record.topic)
         key.render(values, into: &record.key)
@@ -77,6 +77,7 @@ package struct Normalizer: Sendable {
         }
         envelope.end()
         record = envelope.record
+        if redactor.isExhausted { throw .tooAlike }
     }
 
     private mutating func writeAttributes(
@@ -114,40 +115,49 @@ package struct Normalizer: Sendable {
         if let replica { envelope.sequence(replica) }
         envelope.safe("recordedtime") { receipt.receivedAt.write(into: &$0, withMilliseconds: true) }
         envelope.text("b24event", cleaned(event.sentCode))
-        envelope.text("b24domain", form.scalar(of: event.auth, named: "domain").map(cleaned))
+        envelope.text("b24domain", form.scalar(of: event.auth, named: "domain").map { cleaned($0) })
         envelope.safe("b24entity") { $0.append(contentsOf: type.entity.utf8) }
         envelope.text("b24entityid", id)
         envelope.safe("b24action") { $0.append(contentsOf: type.action.utf8) }
         envelope.safe("b24origin") { $0.append(contentsOf: receipt.origin.rawValue.utf8) }
         envelope.text(
             "b24handlerid",
-            form.scalar(of: BracketForm.root, named: "event_handler_id").map(cleaned)
+            form.scalar(of: BracketForm.root, named: "event_handler_id").map { cleaned($0) }
         )
-        envelope.text("b24user", form.scalar(of: event.auth, named: "user_id").map(cleaned))
+        envelope.text("b24user", form.scalar(of: event.auth, named: "user_id").map { cleaned($0) })
         if let trace = receipt.traceparent, TraceParent.isWellFormed(trace) {
-            let text = cleaned(Array(trace.utf8))
+            let text = Array(trace.utf8)
+            // With a token cut out of it, it would lead nowhere.
+            guard text.withUnsafeBytes({ redactor.redacted($0) }) == nil else { return }
             envelope.text("traceparent", text)
             envelope.passedThroughHeader("traceparent", text)
         }
     }
 
     /// `data` as PHP's `json_encode` would write it, without the request's secrets.
-    private func write(_ node: BracketForm.Node, of form: BracketForm, to json: inout JSONText) {
+    private mutating func write(_ node: BracketForm.Node, of form: BracketForm, to json: inout JSONText) {
         if form.isSecret(node) {
             json.raw("\"[redacted]\"")
             return
         }
         let entry = form.entries[Int(node.index)]
         guard entry.isMap else {
-            write(form.text[entry.value.range], to: &json)
+            form.text[entry.value.range].withUnsafeBytes { _ = write($0, to: &json) }
             return
         }
         json.raw(entry.isSequential ? "[" : "{")
+        var names: MemberNames?
         var next = entry.firstChild
         while next >= 0 {
             let child = form.entries[Int(next)]
             if !entry.isSequential {
-                write(form.text[child.name.range], to: &json)
+                let start = json.bytes.count
+                let isChanged = form.text[child.name.range].withUnsafeBytes { write($0, to: &json) }
+                if isChanged {
+                    var unique = names ?? unchangedNames(of: node, in: form)
+                    unique.makeUnique(&json, from: start)
+                    names = unique
+                }
                 json.raw(":")
             }
             write(BracketForm.Node(index: next), of: form, to: &json)
@@ -157,26 +167,41 @@ package struct Normalizer: Sendable {
         json.raw(entry.isSequential ? "]" : "}")
     }
 
-    func write(_ text: ArraySlice<UInt8>, to json: inout JSONText) {
-        text.withUnsafeBytes { bytes in
-            if let redacted = redactor.redacted(bytes) {
-                redacted.withUnsafeBytes { json.string($0) }
-            } else {
-                json.string(bytes)
-            }
+    /// The names of a map's members that are written as they are.
+    private mutating func unchangedNames(of map: BracketForm.Node, in form: BracketForm) -> MemberNames {
+        var names = MemberNames()
+        for child in form.children(of: map) {
+            var text = JSONText()
+            let isChanged = form.name(child).withUnsafeBytes { write($0, to: &text) }
+            if !isChanged { names.insert(text.bytes) }
         }
+        return names
+    }
+
+    /// - Returns: whether something was redacted or repaired.
+    @discardableResult
+    mutating func write(_ text: UnsafeRawBufferPointer, to json: inout JSONText) -> Bool {
+        let repairs = json.repairs
+        var isRedacted = false
+        json.raw("\"")
+        redactor.cut(text) {
+            json.contents($0)
+        } token: {
+            isRedacted = true
+            json.raw("[redacted]")
+        }
+        json.raw("\"")
+        return isRedacted || json.repairs != repairs
     }
 
     /// Text from the request as an attribute may hold it.
-    func cleaned(_ text: some Collection<UInt8>) -> [UInt8] {
-        let text = Array(text)
+    mutating func cleaned(_ text: some Collection<UInt8>) -> [UInt8] {
         var output: [UInt8] = []
-        output.reserveCapacity(text.count)
-        text.withUnsafeBytes { bytes in
-            if let redacted = redactor.redacted(bytes) {
-                redacted.withUnsafeBytes { UTF8Text.attribute($0, into: &output) }
-            } else {
-                UTF8Text.attribute(bytes, into: &output)
+        Array(text).withUnsafeBytes { bytes in
+            redactor.cut(bytes) {
+                UTF8Text.attribute($0, into: &output)
+            } token: {
+                output.append(contentsOf: Redactor.replacement)
             }
         }
         return output
@@ -201,10 +226,13 @@ package struct Normalizer: Sendable {
 }
 
 enum TraceParent {
-    /// Version, trace id, parent id and flags in lower-case hexadecimal, of which later versions may have more.
+    /// Version, trace id, parent id and flags in lower-case hexadecimal, of which later versions may have more. No id is
+    /// all zeros, and there is no version `ff`.
     static func isWellFormed(_ text: String) -> Bool {
         let fields = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        guard fields.count >= 4, text.utf8.count <= 128, zip(fields, [2, 32, 16, 2]).allSatisfy({ $0.count == $1 })
+        guard fields.count >= 4, text.utf8.count <= 128, zip(fields, [2, 32, 16, 2]).allSatisfy({ $0.count == $1 }),
+            !fields[0].elementsEqual("ff".utf8), fields.count == 4 || !fields[0].elementsEqual("00".utf8),
+            fields[1...2].allSatisfy({ id in id.contains { $0 != UInt8(ascii: "0") } })
         else { return false }
         return fields.allSatisfy { field in
             field.allSatisfy { byte in

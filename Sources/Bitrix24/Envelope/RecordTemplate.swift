@@ -130,9 +130,12 @@ package struct KeyTemplate: Sendable {
     package static let defaultText = "{portal}/{entity}/{id}"
     private let template: Template
 
-    /// - Throws: `TemplateError` for an unknown placeholder.
+    /// - Throws: `TemplateError` for an unknown placeholder or a control character, which an attribute may not have.
     package init(_ text: String) throws(TemplateError) {
         template = try Template(text, allowing: [.portal, .entity, .id, .action, .scope, .domain])
+        for case .literal(let bytes) in template.parts where !bytes.withUnsafeBytes(UTF8Text.isAttribute) {
+            throw TemplateError("holds a control character; leave it out")
+        }
     }
 
     /// Appends the key. Without an id the placeholder goes and the text right before it with it.

@@ -16,17 +16,22 @@ extension BracketForm {
             name.start += 1
             name.count -= 1
         }
-        if let nul = text[name.range].firstIndex(of: 0) { name.count = UInt32(nul) - name.start }
+        if let nul = text[name.range].firstIndex(of: 0) {
+            name.count = UInt32(nul) - name.start
+            markSecret(pairAt: index)
+        }
         let end = name.range.upperBound
 
         guard let open = text[name.range].firstIndex(of: UInt8(ascii: "[")) else {
-            guard let plain = topLevelName(name) else { return }
+            guard let plain = topLevelName(name) else { return markSecret(pairAt: index) }
+            if plain.start != name.start { markSecret(pairAt: index) }
             assign(value, to: .named(plain), in: Self.root, pairAt: index)
             return
         }
         guard open > name.range.lowerBound,
             let first = topLevelName(TextRange(start: name.start, count: UInt32(open) - name.start))
-        else { return }
+        else { return markSecret(pairAt: index) }
+        if first.start != name.start { markSecret(pairAt: index) }
 
         var container = Self.root
         var key = Key.named(first)
@@ -47,6 +52,7 @@ extension BracketForm {
                 close = found
             } else {
                 // The bracket never closes. At the top it becomes part of the name, deeper down the rest is dropped.
+                markSecret(pairAt: index)
                 if depth == 1 {
                     guard let whole = topLevelName(name) else { return }
                     key = .named(whole)
@@ -54,15 +60,25 @@ extension BracketForm {
                 assign(value, to: key, in: container, pairAt: index)
                 return
             }
-            guard let inside = descend(to: key, in: container, pairAt: index) else { return }
+            guard let inside = descend(to: key, in: container, pairAt: index) else {
+                return markSecret(pairAt: index)
+            }
             container = inside
             key = next
             bracket = close + 1
             guard bracket < end, text[bracket] == UInt8(ascii: "[") else {
+                if bracket < end { markSecret(pairAt: index) }
                 assign(value, to: key, in: container, pairAt: index)
                 return
             }
         }
+    }
+
+    /// Looks for a secret's name in what PHP drops, cuts off or rewrites of a field's name. The tree does not show it, but
+    /// whoever wrote it meant the value to be secret.
+    private mutating func markSecret(pairAt index: Int) {
+        let name = pairs[index].name.range
+        if text[name].withUnsafeBytes(SecretNames.endOfFirst) != nil { pairs[index].isSecret = true }
     }
 
     /// A top-level name as PHP stores it: `.`, space and an unclosed `[` become `_`. `nil` when PHP drops the field.
