@@ -102,7 +102,7 @@ package struct Redactor: Sendable {
         guard text.count >= shortest else { return plain(text) }
         var place = 0
         var end = 0
-        while let match = nextToken(in: text, from: place) {
+        while !isExhausted, let match = nextToken(in: text, from: place) {
             if match.lowerBound >= end {
                 plain(text.part(end..<match.lowerBound))
                 token()
@@ -110,7 +110,8 @@ package struct Redactor: Sendable {
             end = max(end, match.upperBound)
             place = match.lowerBound + 1
         }
-        plain(text.part(end..<text.count))
+        // What could not be searched is not shown; the record will not be used anyway.
+        if isExhausted { token() } else { plain(text.part(end..<text.count)) }
     }
 
     /// The first place from `start` on where a token begins, with the longest one there.
@@ -129,8 +130,7 @@ package struct Redactor: Sendable {
                     work += token.count
                     if Self.holds(token, of: bytes, text, at: place) { length = token.count }
                 }
-                // What cannot be searched is taken for a token.
-                if isExhausted { return place..<text.count }
+                if isExhausted { return nil }
             }
             if length > 0 { return place..<place + length }
             place += 1

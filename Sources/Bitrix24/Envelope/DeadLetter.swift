@@ -27,7 +27,7 @@ extension Normalizer {
         record.removeAll()
         try redactor.learn(from: form)
         record.topic.append(contentsOf: topic.utf8)
-        var portal = cleaned(event.memberID.utf8)
+        var portal = cleaned(event.sentMemberID)
         if portal.count > KeyTemplate.longestKey { portal = TokenDigest(token: portal).hexadecimal }
         record.key.append(contentsOf: portal)
         record.headers.append("content-type", "application/json")

@@ -59,7 +59,7 @@ package struct Normalizer: Sendable {
         let id = type.idPath.value(in: form).map { cleaned($0) }
         let values = TemplateValues(
             eventType: type,
-            memberID: String(decoding: cleaned(Array(event.memberID.utf8)), as: UTF8.self),
+            memberID: String(decoding: cleaned(event.sentMemberID), as: UTF8.self),
             domain: domain.map { String(decoding: cleaned(Array($0.utf8)), as: UTF8.self) },
             orderID: type.orderPath.value(in: form).map { cleaned($0) } ?? id
         )

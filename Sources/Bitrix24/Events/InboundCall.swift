@@ -69,6 +69,7 @@ package enum InboundCall {
         self = .event(
             InboundEvent(
                 sentCode: code,
+                sentMemberID: memberID,
                 code: upperCase,
                 memberID: String(decoding: memberID, as: UTF8.self),
                 auth: auth,
@@ -91,6 +92,8 @@ package enum InboundCall {
 package struct InboundEvent {
     /// As Bitrix24 wrote it; mostly, but not always, in upper case.
     package let sentCode: ArraySlice<UInt8>
+    /// `memberID` before bytes that are not UTF-8 were replaced.
+    package let sentMemberID: ArraySlice<UInt8>
     /// Upper case.
     package let code: String
     /// Claimed, not proven.

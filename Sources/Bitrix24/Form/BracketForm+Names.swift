@@ -114,6 +114,7 @@ extension BracketForm {
         guard let node = node(for: key, in: container, pairAt: pair) else { return }
         var entry = entries[Int(node.index)]
         entry.isMap = false
+        entry.firstChild = -1
         entry.value = value
         entries[Int(node.index)] = entry
     }
