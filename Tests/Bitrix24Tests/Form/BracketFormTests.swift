@@ -81,6 +81,82 @@ import Testing
         )
     }
 
+    @Test(arguments: [
+        ("auth[access_token]=1", true), ("a[Token][x]=1", true), ("a[x][JWT]=1", true), ("token=1", true),
+        ("+token=1", true), ("a[x]token=1", true), ("a[tokens]=1", false), ("a=token", false),
+        ("a[x]b[token]=1", true),
+        ("a[token=1", true), ("[token]=1", true), ("a.token=1", true), ("a[x][token=1", true), ("a%00[token]=1", true),
+        ("a[x]%00[token]=1", true), ("a[9223372036854775807]=1&a[][token]=1", true), ("..Host-token=1", false),
+        ("..Host-.token=1", true), ("a[x].b=1", false),
+    ])
+    func marksTheFieldsThatHoldASecret(body: String, isSecret: Bool) throws {
+        var form = BracketForm()
+        try decode(body, into: &form)
+        #expect(form.pairs.last?.isSecret == isSecret)
+    }
+
+    @Test func aTextThatReplacesAMapHasNoChildren() throws {
+        var form = BracketForm()
+        try decode("a[b]=1&a[c]=2&a=3", into: &form)
+        let node = try #require(form.child(of: BracketForm.root, named: "a"))
+        #expect(form.scalar(node).map(Array.init) == Array("3".utf8))
+        #expect(form.child(of: node, named: "b") == nil)
+        #expect(Array(form.children(of: node)).isEmpty)
+        try decode("a[b]=1&a=3&a[c]=2", into: &form)
+        #expect(Self.json(form) == #"{"a":{"c":"2"}}"#)
+    }
+
+    @Test func namesThatDifferAnywhereStayApart() throws {
+        var form = BracketForm()
+        // Lengths around eight and sixteen, where names are compared in words, that differ in one place.
+        var names: Set<String> = []
+        for count in 1...34 {
+            names.insert(String(repeating: "x", count: count))
+            for place in 0..<count {
+                names.insert(
+                    String(repeating: "x", count: place) + "y" + String(repeating: "x", count: count - place - 1)
+                )
+            }
+        }
+        let sorted = names.sorted()
+        for part in stride(from: 0, to: sorted.count, by: 400) {
+            let some = sorted[part..<min(part + 400, sorted.count)]
+            try decode((some + some).enumerated().map { "a[\($1)]=\($0)" }.joined(separator: "&"), into: &form)
+            let node = try #require(form.child(of: BracketForm.root, named: "a"))
+            #expect(Array(form.children(of: node)).count == some.count)
+            for (index, name) in some.enumerated() {
+                let child = try #require(form.child(of: node, named: Array(name.utf8)))
+                #expect(form.scalar(child).map { String(decoding: $0, as: UTF8.self) } == "\(some.count + index)")
+            }
+        }
+    }
+
+    @Test func growsForManyNumbersThatPHPGives() throws {
+        var form = BracketForm()
+        // Each `[]` gets a number of nineteen digits, many times longer than what stands in the body.
+        let body = "a[9223372036854770000]=x&" + repeatElement("a[]=y", count: 999).joined(separator: "&")
+        for _ in 0..<2 { try decode(body, into: &form) }
+        let node = try #require(form.child(of: BracketForm.root, named: "a"))
+        #expect(Array(form.children(of: node)).count == 1000)
+        #expect(form.child(of: node, named: "9223372036854770999") != nil)
+        let deep = (0..<1000).map { _ in "b" + String(repeating: "[]", count: 64) + "=1" }.joined(separator: "&")
+        try decode(deep, into: &form)
+        #expect(Array(form.children(of: try #require(form.child(of: BracketForm.root, named: "b")))).count == 1000)
+    }
+
+    @Test func givesUnusualMemoryBack() throws {
+        var form = BracketForm()
+        try decode("a=" + String(repeating: "x", count: 100_000), into: &form)
+        try decode((0..<1000).map { "a[\($0)][b]=1" }.joined(separator: "&"), into: &form)
+        form.shrink(above: 1000)
+        #expect(form.text.count <= 1000)
+        #expect(form.child(of: BracketForm.root, named: "a") == nil)
+        try decode("a[b]=1", into: &form)
+        #expect(Self.json(form) == #"{"a":{"b":"1"}}"#)
+        form.shrink(above: 1_000_000)
+        #expect(Self.json(form) == #"{"a":{"b":"1"}}"#)
+    }
+
     private func decode(_ body: String, into form: inout BracketForm) throws {
         try Array(body.utf8).withUnsafeBytes { try form.decode($0) }
     }
