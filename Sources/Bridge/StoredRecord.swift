@@ -12,6 +12,10 @@ package struct StoredRecord {
 
         /// Too large to be sent; goes to the parked records at once and holds up nothing else.
         package static let oversized = Flags(rawValue: 1)
+        /// Refused by the brokers for a reason of its own, though sent alone. Stands among the parked records only.
+        package static let refused = Flags(rawValue: 2)
+        /// What is parked for its own sake and not for its topic's.
+        package static let single: Flags = [.oversized, .refused]
     }
 
     package let flags: Flags
@@ -23,6 +27,8 @@ package struct StoredRecord {
     private let headerTexts: UnsafeRawBufferPointer
 
     static let version: UInt8 = 1
+    /// Where the flags stand in a payload.
+    static let flagsPlace = 1
     private static let fixedBytes = 20
     private static let headerBytes = 6
 
@@ -31,7 +37,7 @@ package struct StoredRecord {
     /// `nil`: not a record of this format version.
     package init?(_ payload: UnsafeRawBufferPointer) {
         guard payload.count >= Self.fixedBytes, payload[0] == Self.version else { return nil }
-        flags = Flags(rawValue: payload[1])
+        flags = Flags(rawValue: payload[Self.flagsPlace])
         let topicBytes = Int(payload.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
         let keyBytes = Int(payload.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
         headerCount = Int(payload.loadUnaligned(fromByteOffset: 8, as: UInt16.self))
@@ -52,6 +58,11 @@ package struct StoredRecord {
         headerTexts = next(headerTextBytes)
         value = next(valueBytes)
     }
+
+    package var isSingle: Bool { !flags.isDisjoint(with: .single) }
+
+    /// Bytes of key, headers and value, which `kafka.maxRecordBytes` limits.
+    package var recordBytes: Int { key.count + headerTexts.count + value.count }
 
     /// Calls `header` for each, in order. Headers whose lengths do not add up end the list.
     package func forEachHeader(_ header: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {

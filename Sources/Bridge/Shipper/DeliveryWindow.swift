@@ -29,6 +29,9 @@ struct DeliveryWindow {
 
     init(base: UInt64) { self.base = base }
 
+    /// Positions that the window spans, the done ones included.
+    var span: Int { slots.count }
+
     /// One above the highest position read.
     var end: UInt64 { base + UInt64(slots.count) }
 

@@ -1,10 +1,12 @@
 internal import DequeModule
 internal import Journal
 
-/// Records on their way from the main journal to the parked one, oldest first. Pure.
+/// Records on their way to the end of the parked journal, oldest first. Pure.
 struct ParkingQueue {
     struct Entry {
-        let main: UInt64
+        /// The lane that the record leaves: the main one, or the parked one when it only moves to the end.
+        let lane: ShippingLane.Name
+        let position: UInt64
         let parked: JournalPosition
         /// `nil`: a record that is parked for its own sake, not for its topic's.
         let topic: String?
@@ -17,9 +19,7 @@ struct ParkingQueue {
 
     var isEmpty: Bool { entries.isEmpty }
 
-    mutating func append(main: UInt64, parked: JournalPosition, topic: String?) {
-        entries.append(Entry(main: main, parked: parked, topic: topic))
-    }
+    mutating func append(_ entry: Entry) { entries.append(entry) }
 
     mutating func next(through position: JournalPosition) -> Entry? {
         guard let first = entries.first, first.parked <= position else { return nil }

@@ -59,6 +59,19 @@ struct Shipper: Service {
         // librdkafka and the journal's files block, so the loop has a thread of its own: a pool of one.
         let thread = NIOThreadPool(numberOfThreads: 1)
         thread.start()
+        let result: Result<Void, any Error>
+        do {
+            try await ship(on: thread)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        try await thread.shutdownGracefully()
+        try result.get()
+    }
+
+    private func ship(on thread: NIOThreadPool) async throws {
+        let inbox = inbox
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await thread.runIfActive {
@@ -78,6 +91,5 @@ struct Shipper: Service {
         } onCancel: {
             inbox.stop(deadline: .now)
         }
-        try await thread.shutdownGracefully()
     }
 }

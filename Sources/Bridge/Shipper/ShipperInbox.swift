@@ -10,6 +10,7 @@ final class ShipperInbox: Sendable {
         var resolutions: [AppendResolution] = []
         var stopDeadline: ContinuousClock.Instant?
         var brokersUnreachable: String?
+        var errand: (@Sendable (KafkaProducer) -> Void)?
     }
 
     private let state = Mutex(State())
@@ -48,6 +49,15 @@ final class ShipperInbox: Sendable {
         handle?.wake()
     }
 
+    /// Has the shipper's thread do something to its producer, which nobody else may touch: raise a fault, in tests.
+    func order(_ errand: @escaping @Sendable (KafkaProducer) -> Void) {
+        let handle = state.withLock { state in
+            state.errand = errand
+            return state.wakeHandle
+        }
+        handle?.wake()
+    }
+
     var stopDeadline: ContinuousClock.Instant? { state.withLock { $0.stopDeadline } }
 
     var brokersUnreachable: String? { state.withLock { $0.brokersUnreachable } }
@@ -57,6 +67,13 @@ final class ShipperInbox: Sendable {
     func attach(_ handle: ProducerWakeHandle) { state.withLock { $0.wakeHandle = handle } }
 
     func detach() { state.withLock { $0.wakeHandle = nil } }
+
+    func takeErrand() -> (@Sendable (KafkaProducer) -> Void)? {
+        state.withLock { state in
+            defer { state.errand = nil }
+            return state.errand
+        }
+    }
 
     func takeWake() -> Bool { isAwake.exchange(false, ordering: .acquiring) }
 

@@ -22,6 +22,8 @@ final class ShippingLane {
     var faults: [String: TopicFault] = [:]
     /// Set after a read that found nothing new.
     var isIdle = false
+    /// The last turn ended before there was nothing more to do.
+    var isUnfinished = false
     /// No reading before this moment: the last try failed for a reason of the journal or of the cluster.
     var pausedUntil: ContinuousClock.Instant?
     private var rewind: UInt64?
@@ -80,13 +82,16 @@ final class ShippingLane {
     /// When the oldest record that is not done was appended, in milliseconds since 1970.
     var oldestAppendedAt: UInt64? { window.open > 0 ? ages.first?.appendedAt : nil }
 
-    func hold(_ position: UInt64, topic: String, error: KafkaError?, now: ContinuousClock.Instant) -> Bool {
+    /// Holds a record that was refused. Returns whether its topic had taken its records until now.
+    func hold(_ position: UInt64, topic: String, error: KafkaError, now: ContinuousClock.Instant) -> Bool {
         window[position] = .held
         let isNew = faults[topic] == nil
-        var fault = faults[topic] ?? TopicFault(route: .held, now: now, error: error)
+        var fault = faults[topic] ?? TopicFault(route: .held, now: now)
         fault.hold(position)
-        if let error { fault.error = error }
+        fault.refused(position, error, now: now)
         faults[topic] = fault
+        // Parked topics are read again at once, so that the record follows the others.
+        if fault.route == .parked { rewind(to: position) }
         return isNew
     }
 }

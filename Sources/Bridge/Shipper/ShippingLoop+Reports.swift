@@ -34,17 +34,28 @@ extension ShippingLoop {
         if lane === lanes.parked {
             metrics.deliveredParked.increment()
             status.parked -= 1
-            if stored.flags.contains(.oversized) { parkedOversized -= 1 } else { unpark(topic) }
+            if stored.isSingle {
+                singles.left()
+                if singles.trying == position { singles.tried(again: false, now: clock.now) }
+            } else {
+                unpark(topic)
+            }
         }
         if isDeadLetter {
             settings.deadLetterBudget.release(record.payload.count, portal: String(decoding: stored.key, as: UTF8.self))
         }
-        if let fault = lane.faults[topic], fault.probing == position {
-            tryGotThrough(position, fault, topic, lane: lane)
+        if !stored.isSingle, let fault = lane.faults[topic], fault.probing == position {
+            goOn(after: position, fault, topic, lane: lane)
         }
     }
 
-    private func tryGotThrough(_ position: UInt64, _ fault: TopicFault, _ topic: String, lane: ShippingLane) {
+    /// The first held record of a topic is delivered or parked alone: the next suspect follows, or all of them.
+    private func goOn(after position: UInt64, _ fault: TopicFault, _ topic: String, lane: ShippingLane) {
+        if let first = fault.firstHeld, first < position {
+            // One before it was refused meanwhile.
+            lane.faults[topic]?.tryNext(first, now: clock.now)
+            return
+        }
         if let last = fault.suspectsThrough, let next = nextHeld(of: topic, after: position, through: last, lane: lane)
         {
             lane.faults[topic]?.tryNext(next, now: clock.now)
@@ -73,11 +84,16 @@ extension ShippingLoop {
     private func undelivered(_ record: JournalRecord, _ report: borrowing DeliveryReport, lane: ShippingLane) {
         let position = record.position.rawValue
         metrics.deliveryFailures.increment()
+        if lane === lanes.parked, singles.trying == position {
+            lane.window[position] = .held
+            return singles.tried(again: true, now: clock.now)
+        }
         switch report.disposition {
         case .delivered: break
         case .notDelivered, .fatal:
             lane.window[position] = .waiting
             lane.rewind(to: position)
+            if report.disposition == .fatal, producer.fatalError == nil { lane.pausedUntil = clock.now + .seconds(1) }
         case .retryable:
             lane.window[position] = .waiting
             lane.rewind(to: position)
@@ -105,30 +121,30 @@ extension ShippingLoop {
                 ]
             )
         }
-        if error.disposition == .record {
-            let known = lane.faults[topic]?.suspectsThrough ?? 0
-            lane.faults[topic]?.suspectsThrough = max(known, position)
-        }
-        if lane.faults[topic]?.probing == position {
-            lane.faults[topic]?.tryFailed(now: now, longestBackoff: .seconds(15))
-        }
     }
 
-    /// Tries one record of each refusing topic whose time has come, or parks the topic.
+    /// Tries one record of each refusing topic whose time has come, or parks the record or the topic.
     func retryRefusingTopics(now: ContinuousClock.Instant) {
         if let from = parking.retryDue(now: now) { lanes.main.rewind(to: from) }
         for lane in [lanes.main, lanes.parked] where !lane.faults.isEmpty {
+            let parksTopics = lane === lanes.main && canPark(0)
             for (topic, fault) in lane.faults {
-                guard fault.route == .held, fault.probing == nil, let first = fault.firstHeld else { continue }
-                if lane === lanes.main, now - fault.since >= settings.parkAfter {
+                switch fault.step(now: now, parkAfter: settings.parkAfter, parksTopics: parksTopics) {
+                case .wait: break
+                case .probe(let position): probe(topic, position, lane: lane, now: now)
+                case .parkAlone(let position):
+                    if parkAlone(position, topic: topic, lane: lane, now: now) {
+                        goOn(after: position, fault, topic, lane: lane)
+                    } else if now >= fault.nextTry {
+                        probe(topic, position, lane: lane, now: now)
+                    }
+                case .parkTopic(let first):
                     lane.faults[topic]?.route = .parked
                     lane.rewind(to: first)
                     logger.error(
                         "a topic has refused its records for too long; they are parked until it takes them",
                         metadata: ["topic": "\(topic)", "error": "\(fault.error.map(String.init(describing:)) ?? "")"]
                     )
-                } else if now >= fault.nextTry {
-                    probe(topic, first, lane: lane, now: now)
                 }
             }
         }
@@ -139,7 +155,7 @@ extension ShippingLoop {
             let stored = StoredRecord(block[0].payload)
         else {
             // Not where it was: let the reader look again from there.
-            lane.faults[topic]?.firstHeld = nil
+            lane.faults[topic]?.lostTrack()
             lane.rewind(to: position)
             return
         }
@@ -147,12 +163,12 @@ extension ShippingLoop {
         switch send(stored, bytes: block[0].payload.count, opaque: opaque(id, 0)) {
         case .queued:
             lane.window[position] = .inFlight
-            lane.faults[topic]?.probing = position
+            lane.faults[topic]?.began(position)
             blocks[id] = (block, lane, 1)
         case .queueFull: lane.faults[topic]?.nextTry = now + .milliseconds(100)
         case .rejected(let error):
-            lane.faults[topic]?.error = error
-            lane.faults[topic]?.tryFailed(now: now, longestBackoff: .seconds(15))
+            lane.faults[topic]?.began(position)
+            lane.faults[topic]?.refused(position, error, now: now)
         }
     }
 

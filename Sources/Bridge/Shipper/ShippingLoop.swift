@@ -31,13 +31,21 @@ final class ShippingLoop {
 
     /// Parked and parking records of each topic; none is sent past them.
     var parkedByTopic: [String: Int] = [:]
-    var parkedOversized = 0
-    private let parkAppender: JournalAppender
+    let parkAppender: JournalAppender
     var parking = ParkingQueue()
+    var singles: SingleRecords
+    /// Said once, until the parked journal takes records again.
+    var isParkingFull = false
+    /// Records of the parked journal are not moved before this moment: there was no room.
+    var movesFrom: ContinuousClock.Instant
 
     var status = ShipperStatus()
     /// Lower positions of the main journal were written by earlier runs.
     private let firstOwnPosition: UInt64
+    /// Not before this moment is another producer made.
+    private var rebuildsFrom: ContinuousClock.Instant
+    /// Blocks read from one lane before the reports are looked at.
+    private static let blocksPerTurn = 8
 
     init(
         settings: ShipperSettings,
@@ -52,6 +60,10 @@ final class ShippingLoop {
         self.metrics = metrics
         self.logger = logger
         firstOwnPosition = settings.firstOwnPosition
+        let now = clock.now
+        singles = SingleRecords(interval: max(settings.parkAfter * 10, .seconds(1)), now: now)
+        movesFrom = now
+        rebuildsFrom = now
         lanes = (ShippingLane(name: .main, journal: journal), ShippingLane(name: .parked, journal: parkedJournal))
         parkAppender = parkedJournal.makeAppender { resolution in inbox.post(resolution) }
         producer = try KafkaProducer(settings.producer) { [inbox] event in inbox.observe(event) }
@@ -67,9 +79,12 @@ final class ShippingLoop {
         countParkedRecords()
         while true {
             settleParking()
-            if producer.fatalError != nil { try rebuildProducer() }
             let now = clock.now
+            inbox.takeErrand()?(producer)
+            if producer.fatalError != nil, now >= rebuildsFrom { try rebuildProducer(now: now) }
             retryRefusingTopics(now: now)
+            trySingles(now: now)
+            moveSingles(now: now)
             if inbox.takeWake() {
                 lanes.main.isIdle = false
                 lanes.parked.isIdle = false
@@ -91,6 +106,9 @@ final class ShippingLoop {
 
     private func close() {
         inbox.detach()
+        // What was confirmed in the last moment is not sent again by the next run.
+        _ = producer.poll(upTo: .zero, maxReports: settings.maxInFlightRecords) { report in take(report) }
+        settleParking()
         producer.close()
         blocks.removeAll()
         lanes.main.confirm()
@@ -109,9 +127,13 @@ final class ShippingLoop {
     private func timeToSleep(now: ContinuousClock.Instant) -> Duration {
         var limit: Duration = .seconds(1)
         for lane in [lanes.main, lanes.parked] {
-            for fault in lane.faults.values where fault.probing == nil { limit = min(limit, fault.nextTry - now) }
+            if lane.isUnfinished { return .zero }
+            for fault in lane.faults.values {
+                if let time = fault.wakeAt(now: now, parkAfter: settings.parkAfter) { limit = min(limit, time - now) }
+            }
             if let until = lane.pausedUntil { limit = min(limit, until - now) }
         }
+        if let time = singles.wakeAt { limit = min(limit, time - now) }
         if let deadline = inbox.stopDeadline { limit = min(limit, deadline - now) }
         return max(limit, .milliseconds(1))
     }
@@ -120,13 +142,17 @@ final class ShippingLoop {
 
     /// Sends as much as the producer and the limits take. What stops it ends with a report, a wake or a timer.
     private func ship(_ lane: ShippingLane, now: ContinuousClock.Instant) {
+        lane.isUnfinished = false
         if let until = lane.pausedUntil {
             if now < until { return }
             lane.pausedUntil = nil
         }
         lane.applyRewind()
         guard lane.wantsToRead else { return }
-        while inFlightBytes < settings.maxInFlightBytes, inFlightRecords < settings.maxInFlightRecords {
+        for _ in 0..<Self.blocksPerTurn {
+            guard inFlightBytes < settings.maxInFlightBytes, inFlightRecords < settings.maxInFlightRecords else {
+                return
+            }
             if lane.current == nil {
                 do {
                     guard let block = try lane.nextBlock(maxBytes: settings.readBytes) else {
@@ -142,6 +168,7 @@ final class ShippingLoop {
             }
             guard sendCurrentBlock(of: lane, now: now) else { return }
         }
+        lane.isUnfinished = true
     }
 
     /// Never 0, so that no opaque is a null pointer.
@@ -187,18 +214,14 @@ final class ShippingLoop {
         now: ContinuousClock.Instant
     ) -> Bool {
         let position = record.position.rawValue
-        guard let stored = StoredRecord(record.payload), !stored.flags.contains(.oversized) || lane === lanes.parked
-        else {
-            park(record, topic: nil, lane: lane, now: now)
-            return true
-        }
-        if stored.flags.contains(.oversized), stored.key.count + stored.value.count > settings.maxRecordBytes {
-            lane.window[position] = .held
+        guard let stored = StoredRecord(record.payload), !stored.isSingle else {
+            if lane === lanes.main { return park(record, topic: nil, now: now) }
+            holdSingle(record)
             return true
         }
         if !lane.faults.isEmpty, var fault = lane.faults[stored.topicName] {
             switch fault.route {
-            case .parked: park(record, topic: stored.topicName, lane: lane, now: now)
+            case .parked: return park(record, topic: stored.topicName, now: now)
             case .held:
                 lane.window[position] = .held
                 fault.hold(position)
@@ -245,97 +268,17 @@ final class ShippingLoop {
         if position < firstOwnPosition { metrics.recovered.increment() } else { status.readOfThisRun += 1 }
     }
 
-    // MARK: Parking
-
-    /// Appends the record to the parked journal; its position is done once that has committed.
-    private func park(_ record: JournalRecord, topic: String?, lane: ShippingLane, now: ContinuousClock.Instant) {
-        guard lane === lanes.main else {
-            // An unreadable record among the parked ones stays there: a later version may read it.
-            lane.window[record.position.rawValue] = .held
-            return
-        }
-        switch parkAppender.append(record.payload) {
-        case .pending(let parkedPosition):
-            lane.window[record.position.rawValue] = .parking
-            parking.append(main: record.position.rawValue, parked: parkedPosition, topic: topic)
-            if let topic { parkedByTopic[topic, default: 0] += 1 } else { parkedOversized += 1 }
-        case .refused:
-            holdUntilParkable(record.position.rawValue, now: now)
-        }
-    }
-
-    /// The parked journal takes nothing: the record stays in the main journal and is tried again.
-    private func holdUntilParkable(_ position: UInt64, now: ContinuousClock.Instant) {
-        lanes.main.window[position] = .held
-        if parking.retryFrom == nil {
-            logger.error(
-                "the parked journal takes no more; records that cannot be sent stay in the journal",
-                metadata: ["mend": "mend the topics that refuse, or raise journal.parkedMaxBytes"]
-            )
-        }
-        parking.retry(from: position, at: now + .seconds(5))
-    }
-
-    private func settleParking() {
-        for resolution in inbox.takeResolutions() {
-            while let entry = parking.next(through: resolution.through) {
-                switch resolution.outcome {
-                case .committed:
-                    lanes.main.window[entry.main] = .done
-                    metrics.parked.increment()
-                    status.parked += 1
-                    lanes.parked.isIdle = false
-                case .failed:
-                    if let topic = entry.topic { unpark(topic) } else { parkedOversized -= 1 }
-                    holdUntilParkable(entry.main, now: clock.now)
-                }
-            }
-        }
-    }
-
-    /// One parked record of `topic` less. With the last one, the topic's records go the direct way again.
-    func unpark(_ topic: String) {
-        let left = parkedByTopic[topic, default: 1] - 1
-        parkedByTopic[topic] = left > 0 ? left : nil
-        guard left <= 0, let fault = lanes.main.faults[topic], fault.route == .parked else { return }
-        lanes.main.faults[topic] = nil
-        if let first = fault.firstHeld { lanes.main.rewind(to: first) }
-        logger.notice("a topic takes its records again", metadata: ["topic": "\(topic)"])
-    }
-
-    /// After a start: topics that have parked records stay parked until those are delivered.
-    private func countParkedRecords() {
-        let lane = lanes.parked
-        let reader = lane.journal.makeReader()
-        do {
-            while let block = try reader.next(maxBytes: settings.readBytes) {
-                block.forEach { record in
-                    status.parked += 1
-                    metrics.recovered.increment()
-                    guard let stored = StoredRecord(record.payload), !stored.flags.contains(.oversized) else {
-                        parkedOversized += 1
-                        return
-                    }
-                    parkedByTopic[stored.topicName, default: 0] += 1
-                }
-            }
-        } catch {
-            logger.error("the parked journal cannot be read", metadata: ["error": "\(error)"])
-        }
-        for topic in parkedByTopic.keys {
-            lanes.main.faults[topic] = TopicFault(route: .parked, now: clock.now, error: nil)
-        }
-    }
-
     // MARK: A new producer
 
     /// Throws when no producer can be made, for want of threads or memory: its settings were accepted before.
-    private func rebuildProducer() throws(KafkaConfigurationError) {
+    private func rebuildProducer(now: ContinuousClock.Instant) throws(KafkaConfigurationError) {
+        rebuildsFrom = now + .seconds(1)
         logger.error(
             "the Kafka producer failed for good; a new one goes on from the checkpoint",
             metadata: ["error": "\(producer.fatalError.map(String.init(describing:)) ?? "")"]
         )
         metrics.producerRebuilds.increment()
+        let successor = try KafkaProducer(settings.producer) { [inbox] event in inbox.observe(event) }
         inbox.detach()
         producer.close()
         blocks.removeAll()
@@ -343,9 +286,10 @@ final class ShippingLoop {
         for lane in [lanes.main, lanes.parked] {
             lane.window.takeBackInFlight()
             lane.rewind(to: lane.window.base)
-            for topic in lane.faults.keys { lane.faults[topic]?.probing = nil }
+            for topic in lane.faults.keys { lane.faults[topic]?.abandonTry() }
         }
-        producer = try KafkaProducer(settings.producer) { [inbox] event in inbox.observe(event) }
+        singles.forgetTry()
+        producer = successor
         inbox.attach(producer.wakeHandle)
     }
 }

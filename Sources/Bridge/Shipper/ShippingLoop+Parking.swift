@@ -1,0 +1,197 @@
+internal import CoreMetrics
+internal import Journal
+internal import KafkaClient
+internal import Logging
+
+/// Records that go to the parked journal, and those that stay there.
+extension ShippingLoop {
+    // MARK: In
+
+    /// Appends a record of the main journal to the parked one; its position is done once that has committed. Returns false
+    /// when the reader has to wait for commits that are under way.
+    func park(_ record: JournalRecord, topic: String?, now: ContinuousClock.Instant) -> Bool {
+        let position = record.position.rawValue
+        // After one that was not taken none may follow, or they would change places.
+        guard canPark(record.payload.count) else {
+            holdUntilParkable(position, now: now)
+            if let topic, parkedByTopic[topic] == nil {
+                // Nothing of this topic is parked, so it is tried where it is.
+                lanes.main.faults[topic]?.route = .held
+                lanes.main.faults[topic]?.hold(position)
+            }
+            return true
+        }
+        switch parkAppender.append(record.payload) {
+        case .pending(let parked):
+            lanes.main.window[position] = .parking
+            parking.append(ParkingQueue.Entry(lane: .main, position: position, parked: parked, topic: topic))
+            if let topic { parkedByTopic[topic, default: 0] += 1 }
+        case .refused(.overloaded) where !parking.isEmpty: return false
+        case .refused: holdUntilParkable(position, now: now)
+        }
+        return true
+    }
+
+    /// An eighth of the quota is left for records that only move, so that a full journal can be emptied.
+    func canPark(_ bytes: Int) -> Bool {
+        guard parking.retryFrom == nil else { return false }
+        let statistics = lanes.parked.journal.statistics
+        return statistics.diskBytes + statistics.pendingBytes + bytes <= statistics.maxBytes - statistics.maxBytes / 8
+    }
+
+    /// The parked journal takes nothing: the record stays in the main journal and is tried again.
+    private func holdUntilParkable(_ position: UInt64, now: ContinuousClock.Instant) {
+        lanes.main.window[position] = .held
+        if parking.retryFrom == nil, !isParkingFull {
+            isParkingFull = true
+            logger.error(
+                "the parked journal takes no more; records that cannot be sent stay in the journal",
+                metadata: ["mend": "mend the topics that refuse, or raise journal.parkedMaxBytes"]
+            )
+        }
+        parking.retry(from: position, at: now + min(.seconds(5), max(settings.parkAfter, .milliseconds(100))))
+    }
+
+    func settleParking() {
+        for resolution in inbox.takeResolutions() {
+            while let entry = parking.next(through: resolution.through) {
+                let isCommitted = resolution.outcome == .committed
+                if isCommitted { lanes.parked.isIdle = false }
+                switch entry.lane {
+                case .main where isCommitted:
+                    lanes.main.window[entry.position] = .done
+                    metrics.parked.increment()
+                    status.parked += 1
+                    isParkingFull = false
+                case .main:
+                    holdUntilParkable(entry.position, now: clock.now)
+                    if let topic = entry.topic { unpark(topic) }
+                case .parked where isCommitted:
+                    lanes.parked.window[entry.position] = .done
+                    if let topic = entry.topic { unpark(topic) } else { singles.left() }
+                case .parked:
+                    // A record of a topic is found again by the reader; a single one stays.
+                    lanes.parked.window[entry.position] = .held
+                    if entry.topic != nil { lanes.parked.rewind(to: entry.position) }
+                    movesFrom = clock.now + .seconds(5)
+                }
+            }
+        }
+    }
+
+    /// One parked record of `topic` less. With the last one, the topic's records go the direct way again.
+    func unpark(_ topic: String) {
+        let left = parkedByTopic[topic, default: 1] - 1
+        parkedByTopic[topic] = left > 0 ? left : nil
+        guard left <= 0, let fault = lanes.main.faults[topic], fault.route == .parked else { return }
+        lanes.main.faults[topic] = nil
+        if let first = fault.firstHeld { lanes.main.rewind(to: first) }
+        logger.notice("a topic takes its records again", metadata: ["topic": "\(topic)"])
+    }
+
+    /// Parks the one record that its topic refuses for a reason of the record's own. Returns false when it has to wait.
+    func parkAlone(_ position: UInt64, topic: String, lane: ShippingLane, now: ContinuousClock.Instant) -> Bool {
+        guard now >= movesFrom, let block = try? lane.record(at: position),
+            lane === lanes.parked || canPark(block[0].payload.count)
+        else { return false }
+        var payload = Array(block[0].payload)
+        payload[StoredRecord.flagsPlace] |= StoredRecord.Flags.refused.rawValue
+        guard case .pending(let parked) = payload.withUnsafeBytes({ parkAppender.append($0) }) else { return false }
+        lane.window[position] = .parking
+        parking.append(
+            ParkingQueue.Entry(
+                lane: lane.name,
+                position: position,
+                parked: parked,
+                topic: lane === lanes.parked ? topic : nil
+            )
+        )
+        logger.error(
+            "a record is refused for a reason of its own; it is parked, and the others of its topic go on",
+            metadata: [
+                "topic": "\(topic)", "position": "\(position)", "lane": "\(lane.name.rawValue)",
+                "error": "\(lane.faults[topic]?.error.map(String.init(describing:)) ?? "")",
+            ]
+        )
+        return true
+    }
+
+    // MARK: Single records
+
+    /// An unreadable one counts among them: a later version may read it.
+    func holdSingle(_ record: JournalRecord) {
+        let position = record.position.rawValue
+        guard lanes.parked.window[position] == .waiting else { return }
+        lanes.parked.window[position] = .held
+        let canBeTried = StoredRecord(record.payload).map { $0.recordBytes <= settings.maxRecordBytes } ?? false
+        singles.add(position, canBeTried: canBeTried)
+    }
+
+    /// Sends one of them, alone.
+    func trySingles(now: ContinuousClock.Instant) {
+        while let position = singles.next(now: now) {
+            guard lanes.parked.window[position] == .held, let block = try? lanes.parked.record(at: position),
+                let stored = StoredRecord(block[0].payload)
+            else {
+                singles.tried(again: false, now: now)
+                continue
+            }
+            let id = nextBlockID()
+            guard send(stored, bytes: block[0].payload.count, opaque: opaque(id, 0)) == .queued else {
+                singles.tried(again: true, now: now)
+                continue
+            }
+            lanes.parked.window[position] = .inFlight
+            blocks[id] = (block, lanes.parked, 1)
+        }
+    }
+
+    /// Moves the first of the parked records to the end when it is a single one and as many behind it are delivered as there
+    /// are single ones: otherwise it would keep all that for ever, and the next run would send it again. So no more is
+    /// moved than was delivered.
+    func moveSingles(now: ContinuousClock.Instant) {
+        let lane = lanes.parked
+        let window = lane.window
+        guard singles.held > 0, parking.isEmpty, now >= movesFrom, window.span - window.open >= singles.held,
+            window[window.base] == .held
+        else { return }
+        let statistics = lane.journal.statistics
+        guard window.open == singles.held || statistics.diskBytes > statistics.maxBytes / 2 else { return }
+        guard let block = try? lane.record(at: window.base), StoredRecord(block[0].payload)?.isSingle ?? true,
+            case .pending(let parked) = parkAppender.append(block[0].payload)
+        else {
+            movesFrom = now + .seconds(5)
+            return
+        }
+        let position = window.base
+        lane.window[position] = .parking
+        parking.append(ParkingQueue.Entry(lane: .parked, position: position, parked: parked, topic: nil))
+    }
+
+    // MARK: Start
+
+    /// After a start: topics that have parked records stay parked until those are delivered.
+    func countParkedRecords() {
+        let reader = lanes.parked.journal.makeReader()
+        var failures = 0
+        while true {
+            do {
+                guard let block = try reader.next(maxBytes: settings.readBytes) else { break }
+                for index in 0..<block.count {
+                    status.parked += 1
+                    metrics.recovered.increment()
+                    guard let stored = StoredRecord(block[index].payload), !stored.isSingle else { continue }
+                    parkedByTopic[stored.topicName, default: 0] += 1
+                }
+            } catch {
+                // The reader passes over what it cannot read after a few tries.
+                failures += 1
+                logger.error("the parked journal cannot be read", metadata: ["error": "\(error)"])
+                if failures > 10 { break }
+            }
+        }
+        for topic in parkedByTopic.keys {
+            lanes.main.faults[topic] = TopicFault(route: .parked, now: clock.now)
+        }
+    }
+}
