@@ -207,6 +207,11 @@ package struct Normalizer: Sendable {
         return output
     }
 
+    /// Text of the event normalised last, without its secrets and control characters, for a log line.
+    package func shown(_ text: ArraySlice<UInt8>, longest: Int) -> String {
+        String(decoding: cleaned(text).prefix(longest), as: UTF8.self)
+    }
+
     /// RFC 3986: all but unreserved characters.
     private static func percentEncode(_ text: some Sequence<UInt8>, into output: inout [UInt8]) {
         let digits = Array("0123456789ABCDEF".utf8)

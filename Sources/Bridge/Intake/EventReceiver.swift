@@ -154,23 +154,23 @@ final class EventReceiver: RequestHandler {
         }
         if record.value.repairs > 0 { metrics.repairedTexts.increment(by: record.value.repairs) }
         let bytes = record.key.count + record.headers.bytes.count + record.value.bytes.count
+        // The sender made an unknown code up: it may be long and hold anything.
+        let code = event.eventType == nil ? normalizer.shown(event.sentCode, longest: 64) : event.code
         let isOversized = bytes > context.settings.kafka.maxRecordBytes
         let stamp = StoredRecord.encode(record, flags: isOversized ? .oversized : [], into: &payload)
         switch append(stamp: stamp) {
         case .pending(let position):
-            pending.append(
-                PendingAnswers.Answer(
-                    position: position,
-                    responder: responder,
-                    receivedAt: request.receivedAt,
-                    memberID: event.memberID,
-                    code: event.code
-                )
+            let answer = PendingAnswers.Answer(
+                responder: responder,
+                receivedAt: request.receivedAt,
+                memberID: event.memberID,
+                code: code
             )
+            pending.append(.answer(answer), at: position)
             if isOversized { writeDeadLetter(of: event, reason: .tooLarge, tokenDigest: nil, id: receipt.id) }
         case .refused(let refusal):
             let reason: BridgeMetrics.LossReason = refusal == .closed ? .shutdown : .overload
-            lose(reason, memberID: event.memberID, code: event.code, responder)
+            lose(reason, memberID: event.memberID, code: code, responder)
         }
     }
 
@@ -202,8 +202,9 @@ final class EventReceiver: RequestHandler {
         guard !isTooLarge, context.journal.statistics.state == .accepting,
             context.deadLetterBudget.take(payload.count, portal: key)
         else { return metrics.deadLettersDropped.increment() }
-        if case .pending = append(stamp: nil) {
-            metrics.deadLetters[reason.rawValue]?.increment()
+        if case .pending(let position) = append(stamp: nil) {
+            let letter = PendingAnswers.DeadLetter(reason: reason, bytes: payload.count, portal: key)
+            pending.append(.deadLetter(letter), at: position)
         } else {
             context.deadLetterBudget.release(payload.count, portal: key)
             metrics.deadLettersDropped.increment()
@@ -220,13 +221,17 @@ final class EventReceiver: RequestHandler {
     /// Called on the event loop, once for each commit that this loop took part in.
     private func settle(_ resolution: AppendResolution) {
         let now = NIODeadline.now()
-        while let answer = pending.next(through: resolution.through) {
-            switch resolution.outcome {
-            case .committed:
+        while let entry = pending.next(through: resolution.through) {
+            switch (entry, resolution.outcome) {
+            case (.deadLetter(let letter), .committed): metrics.deadLetters[letter.reason.rawValue]?.increment()
+            case (.deadLetter(let letter), .failed):
+                context.deadLetterBudget.release(letter.bytes, portal: letter.portal)
+                metrics.deadLettersDropped.increment()
+            case (.answer(let answer), .committed):
                 answer.responder.respond(.ok)
                 metrics.answered(200)
                 metrics.answerTime.recordNanoseconds((now - answer.receivedAt).nanoseconds)
-            case .failed(let failure):
+            case (.answer(let answer), .failed(let failure)):
                 let reason: BridgeMetrics.LossReason =
                     switch failure {
                     case .full: .journalFull

@@ -1,14 +1,14 @@
+internal import Bitrix24
 internal import DequeModule
 internal import Ingress
 internal import Journal
 internal import NIOCore
 
-/// The events of one event loop that wait for their commit, oldest first.
+/// What one event loop has appended and waits to see committed, oldest first.
 ///
 /// The journal settles positions in order, so a plain queue is enough: no table, no task, no continuation.
 struct PendingAnswers {
     struct Answer {
-        let position: JournalPosition
         let responder: Responder
         let receivedAt: NIODeadline
         /// For the log, should the event be lost.
@@ -16,14 +16,25 @@ struct PendingAnswers {
         let code: String
     }
 
-    private var answers: Deque<Answer> = []
+    /// Nobody waits for a dead letter, but it has taken from its budget.
+    struct DeadLetter {
+        let reason: DeadLetterReason
+        let bytes: Int
+        let portal: String
+    }
 
-    mutating func append(_ answer: Answer) { answers.append(answer) }
+    enum Entry {
+        case answer(Answer)
+        case deadLetter(DeadLetter)
+    }
 
-    /// Removes and returns the next answer up to `position`.
-    mutating func next(through position: JournalPosition) -> Answer? {
-        guard let first = answers.first, first.position <= position else { return nil }
-        answers.removeFirst()
-        return first
+    private var entries: Deque<(position: JournalPosition, entry: Entry)> = []
+
+    mutating func append(_ entry: Entry, at position: JournalPosition) { entries.append((position, entry)) }
+
+    /// Removes and returns the next entry up to `position`.
+    mutating func next(through position: JournalPosition) -> Entry? {
+        guard let first = entries.first, first.position <= position else { return nil }
+        return entries.removeFirst().entry
     }
 }
