@@ -3,18 +3,28 @@ package import Configuration
 
 /// The file of static portals, `portals.yaml`.
 package enum PortalFile {
+    struct Contents {
+        let directory: PortalDirectory
+        /// Tells contents apart, the values of `{file: …}` and `{env: …}` included.
+        let fingerprint: TokenDigest
+    }
+
     /// Reads the file as it is now.
     ///
     /// - Throws: `ConfigurationFaults` with all faults of the file, none of which quotes a token.
     package static func load(_ path: String, environment: [String: String]) throws(ConfigurationFaults)
         -> PortalDirectory
     {
-        let reader = try ConfigurationReader.load(file: path, environment: environment, environmentPrefix: nil)
-        return try directory(reader)
+        try contents(path, environment: environment).directory
     }
 
-    static func directory(_ reader: ConfigurationReader) throws(ConfigurationFaults) -> PortalDirectory {
+    static func contents(_ path: String, environment: [String: String]) throws(ConfigurationFaults) -> Contents {
+        try contents(ConfigurationReader.load(file: path, environment: environment, environmentPrefix: nil))
+    }
+
+    static func contents(_ reader: ConfigurationReader) throws(ConfigurationFaults) -> Contents {
         var portals: [Portal] = []
+        var text: [UInt8] = []
         var seen: Set<String> = []
         for entry in reader.sections("portals") {
             let memberID = entry.requiredString("memberId")
@@ -35,13 +45,16 @@ package enum PortalFile {
             } else if application.isEmpty, webhook.isEmpty {
                 entry.fault("applicationTokens", "and webhookTokens are empty; give at least one token")
             } else {
+                text += Array("\(memberID)\n\(domain ?? "")\n".utf8)
+                for digest in application { text += digest.hexadecimal + [UInt8(ascii: "a")] }
+                for digest in webhook { text += digest.hexadecimal + [UInt8(ascii: "w")] }
                 portals.append(
                     Portal(memberID: memberID, domain: domain, applicationTokens: application, webhookTokens: webhook)
                 )
             }
         }
         try reader.finish()
-        return PortalDirectory(portals)
+        return Contents(directory: PortalDirectory(portals), fingerprint: TokenDigest(token: text))
     }
 
     private static func tokens(_ reader: ConfigurationReader, _ key: String) -> [TokenDigest] {

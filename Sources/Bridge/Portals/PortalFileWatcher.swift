@@ -1,6 +1,5 @@
 internal import Bitrix24
 internal import Configuration
-internal import Foundation
 internal import Logging
 internal import ServiceLifecycle
 internal import UnixSignals
@@ -18,7 +17,7 @@ struct PortalFileWatcher: Service {
         path: String,
         store: PortalStore,
         environment: [String: String],
-        interval: Duration = .seconds(5),
+        interval: Duration = .seconds(2),
         logger: Logger
     ) {
         self.path = path
@@ -28,41 +27,75 @@ struct PortalFileWatcher: Service {
         self.logger = logger
     }
 
+    private enum Occasion {
+        case look
+        case asked
+    }
+
     func run() async throws {
-        let (ticks, clock) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (occasions, feed) = AsyncStream.makeStream(of: Occasion.self, bufferingPolicy: .bufferingNewest(8))
         let signals = await UnixSignalsSequence(trapping: .sighup)
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    while (try? await Task.sleep(for: interval)) != nil { clock.yield() }
-                    clock.finish()
+                    while (try? await Task.sleep(for: interval)) != nil { feed.yield(.look) }
+                    feed.finish()
                 }
                 group.addTask {
-                    for await _ in signals { reload(isAsked: true) }
+                    for await _ in signals { feed.yield(.asked) }
                 }
-                var content = read()
-                for await _ in ticks {
-                    let now = read()
-                    guard now != content else { continue }
-                    content = now
-                    reload(isAsked: false)
-                }
+                var watch = Watch(known: portalsInForce())
+                for await occasion in occasions { watch.look(self, isAsked: occasion == .asked) }
                 group.cancelAll()
             }
         }
     }
 
-    private func read() -> Data? { FileManager.default.contents(atPath: path) }
+    /// The file as it is now, if that is what the store already holds.
+    private func portalsInForce() -> PortalFile.Contents? {
+        guard let contents = try? PortalFile.contents(path, environment: environment) else { return nil }
+        store.replace(with: contents.directory)
+        return contents
+    }
 
-    private func reload(isAsked: Bool) {
-        do {
-            let directory = try PortalFile.load(path, environment: environment)
-            store.replace(with: directory)
-            logger.info("portals re-read", metadata: ["file": "\(path)", "portals": "\(directory.count)"])
-        } catch {
-            logger.error(
+    /// What was seen of the file so far.
+    private struct Watch {
+        var known: PortalFile.Contents?
+        /// Read once and not yet in force: a file that is being written is taken when it looks the same twice.
+        var candidate: TokenDigest?
+        /// Said once, not at every look.
+        var saidFaults: String?
+
+        init(known: PortalFile.Contents?) { self.known = known }
+
+        mutating func look(_ watcher: PortalFileWatcher, isAsked: Bool) {
+            do throws(ConfigurationFaults) {
+                let contents = try PortalFile.contents(watcher.path, environment: watcher.environment)
+                guard isAsked || contents.directory.count > 0 || watcher.store.directory.count == 0 else {
+                    return say("it names no portal any more; send SIGHUP if that is meant", watcher, isAsked: false)
+                }
+                saidFaults = nil
+                guard isAsked || contents.fingerprint != known?.fingerprint else { return candidate = nil }
+                guard isAsked || contents.fingerprint == candidate else { return candidate = contents.fingerprint }
+                candidate = nil
+                known = contents
+                watcher.store.replace(with: contents.directory)
+                watcher.logger.info(
+                    "portals re-read",
+                    metadata: ["file": "\(watcher.path)", "portals": "\(contents.directory.count)"]
+                )
+            } catch {
+                say("\(error)", watcher, isAsked: isAsked)
+            }
+        }
+
+        private mutating func say(_ faults: String, _ watcher: PortalFileWatcher, isAsked: Bool) {
+            candidate = nil
+            guard isAsked || faults != saidFaults else { return }
+            saidFaults = faults
+            watcher.logger.error(
                 "portals not re-read; the old ones stay in force",
-                metadata: ["file": "\(path)", "faults": "\(error)"]
+                metadata: ["file": "\(watcher.path)", "faults": "\(faults)"]
             )
         }
     }
