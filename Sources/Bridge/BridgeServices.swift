@@ -40,30 +40,53 @@ package struct BridgeServices: Sendable {
     }
 
     package let services: [any Service]
+    let journal: Journal
+    let parked: Journal
+    let shipper: Shipper
     package let health: HealthModel
     package let portals: PortalStore
 
     /// Opens the journals; binds and connects nothing yet.
     ///
-    /// - Throws: `JournalError`, `KafkaConfigurationError` or `AddressRangeError`, each of which names the mend.
+    /// - Throws: `JournalError`, `KafkaConfigurationError` or `AddressRangeError`, each of which names the mend. The journals
+    ///   are closed again then.
     package init(_ settings: BridgeSettings, portals directory: PortalDirectory, _ surroundings: Surroundings) throws {
-        let logger = surroundings.logger
-        let producer = settings.producerConfiguration
-        try validate(producer)
+        try validate(settings.producerConfiguration)
         let health = HealthModel()
         let metrics = BridgeMetrics(factory: surroundings.metrics)
-        let portals = PortalStore(directory)
-        let budget = DeadLetterBudget(journalBytes: settings.journal.maxBytes)
-
         let journal = try Journal.open(
             settings.journalConfiguration,
-            observer: .bridge(metrics, logger: logger, health: health)
+            observer: .bridge(metrics, logger: surroundings.logger, health: health)
         )
-        let parked = try Journal.open(settings.parkedConfiguration, observer: .parked(logger: logger))
+        do {
+            let parked = try Journal.open(settings.parkedConfiguration, observer: .parked(logger: surroundings.logger))
+            do {
+                try self.init(settings, PortalStore(directory), surroundings, health, metrics, journal, parked)
+            } catch {
+                parked.close()
+                throw error
+            }
+        } catch {
+            journal.close()
+            throw error
+        }
+    }
+
+    private init(
+        _ settings: BridgeSettings,
+        _ portals: PortalStore,
+        _ surroundings: Surroundings,
+        _ health: HealthModel,
+        _ metrics: BridgeMetrics,
+        _ journal: Journal,
+        _ parked: Journal
+    ) throws(AddressRangeError) {
+        let logger = surroundings.logger
+        let budget = DeadLetterBudget(journalBytes: settings.journal.maxBytes)
         let statusBox = ShipperStatusBox()
         let shipper = Shipper(
             settings: ShipperSettings(
-                producer: producer,
+                producer: settings.producerConfiguration,
                 parkAfter: settings.kafka.parkAfter,
                 maxRecordBytes: settings.kafka.maxRecordBytes,
                 deadLetterTopic: settings.kafka.deadLetterTopic,
@@ -94,7 +117,10 @@ package struct BridgeServices: Sendable {
             logger: logger,
             makeHandler: { EventReceiver(context: intake, eventLoop: $0) },
             onShutdownBegan: { health.beginDraining() },
-            onBound: { surroundings.didBind?("events", $0) }
+            onBound: { address in
+                health.beginAccepting()
+                surroundings.didBind?("events", address)
+            }
         )
 
         let snapshot = BridgeSnapshot(
@@ -139,6 +165,9 @@ package struct BridgeServices: Sendable {
         }
         services.append(events)
         self.services = services
+        self.journal = journal
+        self.parked = parked
+        self.shipper = shipper
         self.health = health
         self.portals = portals
     }

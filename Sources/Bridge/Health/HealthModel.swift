@@ -4,9 +4,13 @@ internal import Synchronization
 /// Whether this replica can take events. Kafka has no part in it: what is on disk waits.
 package final class HealthModel: Sendable {
     private let draining = Atomic<Bool>(false)
+    private let accepting = Atomic<Bool>(false)
     private let journalFault = Mutex<String?>(nil)
 
     package init() {}
+
+    /// The event listener is bound.
+    func beginAccepting() { accepting.store(true, ordering: .relaxed) }
 
     /// Shutdown has begun: readiness goes, accepting goes on for a while.
     package func beginDraining() { draining.store(true, ordering: .relaxed) }
@@ -28,6 +32,7 @@ package final class HealthModel: Sendable {
     /// Why no event can be taken; empty when ready.
     package var obstacles: [String] {
         var obstacles: [String] = []
+        if !accepting.load(ordering: .relaxed) { obstacles.append("starting: the event listener is not bound yet") }
         if isDraining { obstacles.append("shutting down") }
         if let fault = journalFault.withLock({ $0 }) { obstacles.append(fault) }
         return obstacles
