@@ -80,6 +80,14 @@ let package = Package(
         .target(name: "Telemetry", dependencies: [coreMetrics, logging], swiftSettings: settings),
 
         .testTarget(name: "Bitrix24Tests", dependencies: ["Bitrix24"], swiftSettings: settings),
+        .testTarget(
+            name: "BridgeTests",
+            dependencies: [
+                "Bitrix24", "Bridge", "Configuration", "Ingress", "Journal", "KafkaClient", "Telemetry", crypto,
+                lifecycle, logging, nioCore, nioPosix,
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
         .testTarget(
             name: "IngressTests",
