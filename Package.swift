@@ -89,6 +89,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
+        // Treats the built program as a black box; of our rooms it uses the consumer only.
+        .testTarget(name: "EndToEndTests", dependencies: ["KafkaClient"], swiftSettings: settings),
         .testTarget(
             name: "IngressTests",
             dependencies: [

@@ -1,0 +1,32 @@
+import Foundation
+import Glibc
+
+/// librdkafka's cluster in a process of its own. It ends with its last reference, at the latest with the test process.
+final class Cluster: Sendable {
+    let servers: String
+    private let program: RunningProgram
+    private let input: Int32
+
+    /// For tests whose topics have names of their own.
+    static let shared = Result { try Cluster() }
+
+    init() throws {
+        let pipe = try Pipes()
+        program = try RunningProgram(BuiltProducts.cluster, input: pipe.reading)
+        close(pipe.reading)
+        input = pipe.writing
+        let deadline = ContinuousClock.now + .seconds(20)
+        while !program.standardOutput.hasSuffix("\n") {
+            guard ContinuousClock.now < deadline, program.currentEnd() == nil else {
+                throw NotInTime(description: "the cluster starts: \(program.standardError)")
+            }
+            usleep(5000)
+        }
+        servers = program.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    deinit { close(input) }
+
+    /// An address at which there is no Kafka and never will be: port 1 needs rights that nobody has here.
+    static let nowhere = "127.0.0.1:1"
+}

@@ -1,0 +1,50 @@
+import Testing
+
+@Suite struct UsageTests {
+    @Test(arguments: [
+        ["nonsense"], ["serve", "--nonsense"], ["serve", "--config"], ["serve", "--log-level", "loud"],
+        ["serve", "--log-format", "xml"], ["serve", "--dev", "--config", "b24bridge.yaml"],
+        ["check", "--timeout", "0"],
+        ["normalize", "file.txt"],
+    ])
+    func badUsageIsExplainedOnStandardErrorWithStatusTwo(arguments: [String]) async throws {
+        let result = try await runBridge(arguments)
+        #expect(result.end == .exit(2))
+        #expect(result.output.isEmpty)
+        #expect(result.errors.contains("Usage: b24bridge"), "\(result.errors)")
+        #expect(result.errors.contains("--help"))
+    }
+
+    @Test(arguments: [
+        ([], ["serve", "check", "normalize", "b24bridge serve --dev", "Exit status"]),
+        (["serve"], ["--config", "--dev", "--log-level", "SIGTERM", "b24bridge serve --config"]),
+        (["check"], ["--config", "--json", "--timeout", "b24bridge check --config", "Exit status"]),
+        (["normalize"], ["| b24bridge normalize", "{\"error\"}", "Exit status"]),
+    ])
+    func helpTeaches(command: [String], words: [String]) async throws {
+        let result = try await runBridge(command + ["--help"])
+        #expect(result.end == .exit(0))
+        #expect(result.errors.isEmpty)
+        for word in words { #expect(result.output.contains(word), "\(word) in \(result.output)") }
+        #expect(!result.output.contains("OVERVIEW: \n"))
+    }
+
+    @Test func theVersionIsOneLine() async throws {
+        let result = try await runBridge(["--version"])
+        #expect(result.end == .exit(0))
+        #expect(result.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil, "\(result.output)")
+    }
+
+    /// Commands of a help text must survive copying: none may be broken by the wrapping of lines.
+    @Test(arguments: [[], ["serve"], ["check"], ["normalize"]])
+    func examplesInTheHelpAreWholeLines(command: [String]) async throws {
+        let result = try await runBridge(command + ["--help"])
+        let examples = result.output.split(separator: "\n").filter { $0.hasPrefix("  ") && $0.contains("b24bridge ") }
+            .filter { !$0.contains("See '") }
+        #expect(!examples.isEmpty)
+        for example in examples { #expect(!example.hasSuffix("&&") && !example.hasSuffix("|"), "\(example)") }
+        for line in result.output.split(separator: "\n") {
+            #expect(!line.hasPrefix("b24bridge ") && line != "normalize", "\(line)")
+        }
+    }
+}
