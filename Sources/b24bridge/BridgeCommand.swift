@@ -10,9 +10,17 @@ struct BridgeCommand: AsyncParsableCommand {
             Answers every event of Bitrix24 at once from its journal on disk, and puts each one as a CloudEvents JSON \
             envelope into Kafka, keyed by portal and entity.
 
-            See it work without a Kafka:   b24bridge serve --dev
-            Run it:                        b24bridge check --config b24bridge.yaml && b24bridge serve --config b24bridge.yaml
+            See it work, without Kafka or a configuration:
+              b24bridge serve --dev
 
+            Check a configuration, then run it:
+              b24bridge check --config b24bridge.yaml
+              b24bridge serve --config b24bridge.yaml
+
+            See what a body becomes:
+              b24bridge normalize < bodies.txt
+
+            Results go to standard output, words and log lines to standard error. \
             Exit status: 0 success, 1 failure, 2 bad usage or configuration.
             """,
         version: BridgeVersion.current,

@@ -14,16 +14,18 @@ struct CheckCommand: AsyncParsableCommand {
             cluster for its brokers and for the topics that the configuration leads to. Nothing is sent. Run it before \
             serve, or beside a running one: a journal in use is then said to be so and is no fault.
 
-            Exit status: 0 all is well, 1 something is not, 2 the configuration cannot be read.
+              b24bridge check --config b24bridge.yaml
+
+            Exit status: 0 all is well (warnings count as well), 1 something is not, 2 bad usage or configuration.
             """
     )
 
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Option(name: .long, help: "Seconds to wait for Kafka.")
+    @Option(name: .long, help: ArgumentHelp("Seconds to wait for Kafka, 1 to 300.", valueName: "seconds"))
     var timeout: Int = 10
 
-    @Flag(name: .long, help: "Print the findings as JSON.")
+    @Flag(name: .long, help: "Print the findings as a JSON array of {grade, subject, text}.")
     var json = false
 
     func validate() throws {

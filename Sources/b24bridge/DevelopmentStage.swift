@@ -5,6 +5,8 @@ import Configuration
 import Foundation
 import KafkaClient
 import NIOCore
+import Synchronization
+import Telemetry
 
 /// What `serve --dev` brings along: a cluster in this process, a temporary journal, one sample portal.
 struct DevelopmentStage {
@@ -13,6 +15,8 @@ struct DevelopmentStage {
 
     private let cluster: MockCluster
     private let directory: URL
+    /// Like log lines, records are printed by a thread of their own: an output that nobody reads delays no delivery.
+    private let output = LogOutput(descriptor: STDOUT_FILENO, format: .text, capacityBytes: 8 << 20)
 
     init() throws {
         cluster = try MockCluster()
@@ -40,37 +44,55 @@ struct DevelopmentStage {
         )
     }
 
-    func attach(to surroundings: inout BridgeServices.Surroundings) {
+    func attach(to surroundings: inout BridgeServices.Surroundings, path: String) {
         let servers = cluster.bootstrapServers
-        surroundings.didDeliver = { report in writeToStandardOutput(DeliveredRecordText.pretty(report)) }
+        let output = output
+        let ports = BoundPorts()
+        surroundings.didDeliver = { report in output.write(Array(DeliveredRecordText.pretty(report).utf8)) }
         surroundings.didBind = { name, address in
-            guard name == "events", let port = address.port else { return }
-            writeToStandardOutput(Self.welcome(port: port, servers: servers))
+            guard let port = address.port, let all = ports.add(port, of: name) else { return }
+            let text = Self.welcome(events: "http://127.0.0.1:\(all.events)\(path)", admin: all.admin, servers: servers)
+            output.write(Array(text.utf8))
         }
     }
 
     func remove() {
+        output.close(within: .seconds(2))
         cluster.close()
         try? FileManager.default.removeItem(at: directory)
     }
 
-    private static func welcome(port: Int, servers: String) -> String {
+    private static func welcome(events: String, admin: Int, servers: String) -> String {
         let body =
             "event=ONCRMDEALUPDATE&event_handler_id=123&data[FIELDS][ID]=4711&ts=1466439714"
             + "&auth[domain]=portal.bitrix24.com&auth[member_id]=\(memberID)&auth[application_token]=\(token)"
         return """
-
             b24bridge is running. Send it an event from another terminal:
 
-              curl -i 'http://127.0.0.1:\(port)/b24/events' -d '\(body)'
+              curl -i '\(events)' -d '\(body)'
 
             Each record appears here as it is delivered. Read the topic with any Kafka client as well:
 
               kcat -C -b \(servers) -t bitrix24.crm.deal
 
-            Status: http://127.0.0.1:9090/  Stop: Ctrl-C
+            Status: http://127.0.0.1:\(admin)/
+            Stop:   Ctrl-C
 
 
             """
+    }
+}
+
+/// The ports of the two listeners, which bind in any order.
+private final class BoundPorts: Sendable {
+    private let ports = Mutex<[String: Int]>([:])
+
+    /// - Returns: both, once the second is there.
+    func add(_ port: Int, of listener: String) -> (events: Int, admin: Int)? {
+        ports.withLock { ports in
+            ports[listener] = port
+            guard let events = ports["events"], let admin = ports["admin"] else { return nil }
+            return (events, admin)
+        }
     }
 }

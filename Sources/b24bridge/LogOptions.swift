@@ -6,10 +6,16 @@ extension LogFormat: ExpressibleByArgument {}
 extension Logger.Level: @retroactive ExpressibleByArgument {}
 
 struct LogOptions: ParsableArguments {
-    @Option(name: .long, help: "json: one object a line, for machines. text: for people.")
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "json is one object a line, text is for people. Default: json, with --dev text.",
+            valueName: "format"
+        )
+    )
     var logFormat: LogFormat?
 
-    @Option(name: .long, help: "Least level of a log line: trace, debug, info, notice, warning, error, critical.")
+    @Option(name: .long, help: ArgumentHelp("Lines below this level are left out.", valueName: "level"))
     var logLevel: Logger.Level = .info
 
     /// Log lines go to standard error; results go to standard output.

@@ -11,19 +11,32 @@ struct NormalizeCommand: ParsableCommand {
             {"topic","key","headers","value"} as the bridge would send it, or {"error"}. It is the code of the receiver; \
             only the portal's token is not checked (the origin is always "online") and there is no "sequence".
 
-              echo 'event=ONCRMDEALADD&data[FIELDS][ID]=7&auth[member_id]=a223' | b24bridge normalize
+              echo 'event=ONCRMDEALADD&data[FIELDS][ID]=7&auth[member_id]=a223' |
+                b24bridge normalize
+
+            Exit status: 0 every line became a record, 1 at least one did not, 2 bad usage.
             """
     )
 
     func run() throws {
         var printer = try NormalizedLines()
         var failed = false
-        guard let input = fdopen(STDIN_FILENO, "r") else { throw CleanExit.message("standard input is closed") }
+        if isatty(STDIN_FILENO) == 1 {
+            writeToStandardError("Type or paste bodies, one a line; end with Ctrl-D.\n")
+        }
+        guard let input = fdopen(STDIN_FILENO, "r") else { throw unreadable() }
         while let line = readRawLine(of: input) {
             let (text, isError) = printer.line(for: line)
             failed = failed || isError
-            FileHandle.standardOutput.write(Data(text))
+            // Whoever read the results has gone.
+            guard writeToStandardOutput(text) else { throw ExitCode.failure }
         }
+        if ferror(input) != 0 { throw unreadable() }
         if failed { throw ExitCode.failure }
+    }
+
+    private func unreadable() -> ExitCode {
+        writeToStandardError("standard input is closed or cannot be read; give the bodies there, one a line\n")
+        return .failure
     }
 }

@@ -15,18 +15,32 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Receive events and ship them to Kafka.",
         discussion: """
-            With --dev nothing else is needed: Kafka is librdkafka's own in-process cluster, the journal a temporary \
-            directory, and there is one sample portal. A curl command to try is printed at start, and each record as it \
-            is delivered. Without --dev, --config (or B24_ variables) says where Kafka and the journal are.
+            To try it out, --dev needs nothing else: Kafka is librdkafka's own in-process cluster, the journal a \
+            temporary directory, and there is one sample portal. It prints a curl command to try, and each record as it \
+            is delivered:
 
-            SIGTERM stops it without losing anything; SIGHUP re-reads the portals.
+              b24bridge serve --dev
+
+            In earnest, a YAML file (or B24_ variables) says where Kafka, the journal and the portals are. The least is:
+
+              kafka:   {bootstrapServers: "broker:9092"}
+              journal: {directory: data/journal}
+              portals: {file: portals.yaml}
+
+              b24bridge serve --config b24bridge.yaml
+
+            Events come to port 8080 at /b24/events (http.port, http.path), its state is at http://127.0.0.1:9090/ \
+            (admin.port). SIGTERM and Ctrl-C stop it without losing anything that was answered; SIGHUP re-reads the \
+            portals.
+
+            Exit status: 0 stopped as asked, 1 failure, 2 bad usage or configuration.
             """
     )
 
     @OptionGroup var configuration: ConfigurationOptions
     @OptionGroup var log: LogOptions
 
-    @Flag(name: .long, help: "Try it out: no Kafka, no configuration needed.")
+    @Flag(name: .long, help: "Try it out: brings Kafka, journal and portal along.")
     var dev = false
 
     func validate() throws {
@@ -37,13 +51,17 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         ignoreBrokenPipes()
+        // Until the portals' watcher listens for it, and where there is no file to watch, it ends nothing.
+        signal(SIGHUP, SIG_IGN)
         let (logger, output) = log.makeLogger(defaultFormat: dev ? .text : .json)
         defer { _ = output.close(within: .seconds(2)) }
         if dev {
             let stage = try DevelopmentStage()
             defer { stage.remove() }
             let loaded = try stage.configuration()
-            try await serve(loaded, logger: logger) { surroundings in stage.attach(to: &surroundings) }
+            try await serve(loaded, logger: logger) { surroundings in
+                stage.attach(to: &surroundings, path: loaded.settings.http.path)
+            }
         } else {
             let loaded = try LoadedConfiguration.load(configuration)
             try await serve(loaded, logger: logger) { _ in }
@@ -71,16 +89,14 @@ struct ServeCommand: AsyncParsableCommand {
         let bridge: BridgeServices
         do {
             bridge = try BridgeServices(loaded.settings, portals: loaded.portals, surroundings)
-        } catch let error as KafkaConfigurationError {
-            writeToStandardError(error.faults.map { "kafka.properties.\($0)\n" }.joined())
-            throw ExitCode(2)
         } catch let error as JournalError {
             writeToStandardError("\(error)\n")
             throw ExitCode(1)
         }
         var group = ServiceGroupConfiguration(
             services: bridge.services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
-            gracefulShutdownSignals: [.sigterm, .sigint],
+            // The end of a terminal ends what was tried out in it.
+            gracefulShutdownSignals: dev ? [.sigterm, .sigint, .sighup] : [.sigterm, .sigint],
             logger: logger
         )
         // The listener's delay, its last requests and the flush each have bounds of their own; this is the last resort.
@@ -90,7 +106,9 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             try await ServiceGroup(configuration: group).run()
         } catch {
-            logger.critical("stopped by an error", metadata: ["error": "\(error)"])
+            var metadata: Logger.Metadata = ["error": "\(error)"]
+            if let mend = loaded.settings.mendOfListener("\(error)") { metadata["mend"] = "\(mend)" }
+            logger.critical("stopped by an error", metadata: metadata)
             throw ExitCode(1)
         }
         logger.info("stopped")
@@ -106,7 +124,7 @@ struct ServeCommand: AsyncParsableCommand {
                 "journal": "\(settings.journal.directory)", "portals": "\(loaded.portals.count)",
             ]
         )
-        if Librdkafka.isBelow(2, 3, 0) {
+        if !dev, Librdkafka.isBelow(2, 3, 0) {
             logger.warning(
                 "this librdkafka may lose the order of records after certain errors; use 2.3.0 or newer",
                 metadata: ["librdkafka": "\(Librdkafka.version)"]
@@ -123,6 +141,19 @@ struct ServeCommand: AsyncParsableCommand {
 
 /// Whoever reads our output may go away; that must not end the process.
 func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
+extension BridgeSettings {
+    /// Which setting to change when a listener's words say that it cannot listen. They name address and port, not keys.
+    fileprivate func mendOfListener(_ words: String) -> String? {
+        for (section, host, port) in [("http", http.host, http.port), ("admin", admin.host, admin.port)]
+        where words.hasPrefix("cannot listen on \(host) port \(port):") {
+            let variable = "B24_\(section.uppercased())_PORT"
+            return
+                "set \(section).port (\(variable)) to a free port, or to 0 for any; or \(section).host to an address of this host"
+        }
+        return nil
+    }
+}
 
 extension MetricsRegistry {
     /// A registry that knows what the bridge's metrics mean.

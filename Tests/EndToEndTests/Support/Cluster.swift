@@ -27,6 +27,6 @@ final class Cluster: Sendable {
 
     deinit { close(input) }
 
-    /// An address at which there is no Kafka and never will be: port 1 needs rights that nobody has here.
+    /// An address at which there is no Kafka: nobody listens on tcpmux these days.
     static let nowhere = "127.0.0.1:1"
 }
