@@ -20,7 +20,7 @@ struct BridgeCommand: AsyncParsableCommand {
             See what a body becomes:
               b24bridge normalize < bodies.txt
 
-            Results go to standard output, words and log lines to standard error. \
+            Results go to standard output, words and log lines to standard error.
             Exit status: 0 success, 1 failure, 2 bad usage or configuration.
             """,
         version: BridgeVersion.current,

@@ -104,6 +104,7 @@ enum PropertyFaultText {
             return "kafka.properties.\(property): \(fault.reason)"
                 + (fault.reason.hasSuffix("leave it out here") ? "" : "; leave it out")
         }
+        if property == "properties" { return "kafka.properties: \(fault.reason); see CONFIGURATION.md of librdkafka" }
         // Without the value: under a name that nobody knows there may be a secret.
         return "kafka.properties.\(property): \(fault.reason); see CONFIGURATION.md of librdkafka for names and values"
     }

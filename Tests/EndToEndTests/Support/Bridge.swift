@@ -44,7 +44,8 @@ struct Setup {
     func start(_ arguments: [String] = [], errors: RunningProgram.Output = .file) throws -> Bridge {
         let file = try write()
         return Bridge(
-            program: try RunningProgram(BuiltProducts.bridge, ["serve", "--config", file] + arguments, errors: errors)
+            program: try RunningProgram(BuiltProducts.bridge, ["serve", "--config", file] + arguments, errors: errors),
+            folder: folder
         )
     }
 }
@@ -52,6 +53,8 @@ struct Setup {
 /// A running `serve`.
 struct Bridge: Sendable {
     let program: RunningProgram
+    /// Configuration and journal, which stay for as long as it runs.
+    var folder: Folder?
 
     /// Log lines so far; each must be JSON.
     func log(sourceLocation: SourceLocation = #_sourceLocation) -> [[String: Any]] {

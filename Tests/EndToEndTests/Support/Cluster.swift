@@ -25,7 +25,14 @@ final class Cluster: Sendable {
         servers = program.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    deinit { close(input) }
+    deinit {
+        resume()
+        close(input)
+    }
+
+    /// Keeps the cluster from answering: connections are taken, and nothing comes back.
+    func pause() { program.send(SIGSTOP) }
+    func resume() { program.send(SIGCONT) }
 
     /// An address at which there is no Kafka: nobody listens on tcpmux these days.
     static let nowhere = "127.0.0.1:1"

@@ -1,0 +1,93 @@
+import Foundation
+import Synchronization
+
+/// Clients that post one event after the other on keep-alive connections and note what became of each.
+///
+/// Client `c` posts as entity `c` modulo `keys`, numbered `c-0`, `c-1`, …; it never posts a number twice.
+final class Load: Sendable {
+    struct Outcome: Sendable {
+        /// Begun to send, whatever became of it.
+        var sent: Set<String> = []
+        /// Answered with 200.
+        var acknowledged: Set<String> = []
+        /// Answered otherwise: status and number.
+        var refused: [String] = []
+        /// Written whole to an accepted connection, and no answer came.
+        var unanswered: [String] = []
+        /// Answers after which the connection was closed, as the answer had announced.
+        var announcedCloses = 0
+    }
+
+    private struct State {
+        var outcome = Outcome()
+        var port: Int?
+        var isStopped = false
+        var running = 0
+    }
+
+    private let state: Mutex<State>
+    private let keys: Int
+    private let limit: Int
+
+    /// - Parameter limit: events of each client.
+    init(clients: Int, keys: Int, limit: Int = .max) {
+        self.keys = keys
+        self.limit = limit
+        state = Mutex(State(running: clients))
+        for client in 0..<clients {
+            let thread = Thread { [self] in run(client) }
+            thread.start()
+        }
+    }
+
+    var outcome: Outcome { state.withLock { $0.outcome } }
+    var isFinished: Bool { state.withLock { $0.running == 0 } }
+
+    /// Where to post from now on; `nil` makes the clients wait.
+    func direct(to port: Int?) { state.withLock { $0.port = port } }
+
+    func stop() { state.withLock { $0.isStopped = true } }
+
+    private func run(_ client: Int) {
+        defer { state.withLock { $0.running -= 1 } }
+        var connection: HTTPClient?
+        var connected = 0
+        var number = 0
+        while number < limit {
+            let (port, isStopped) = state.withLock { ($0.port, $0.isStopped) }
+            if isStopped { return }
+            guard let port else {
+                Thread.sleep(forTimeInterval: 0.002)
+                continue
+            }
+            if connection == nil || connected != port {
+                connection = try? HTTPClient(port: port)
+                connected = port
+            }
+            guard let open = connection else {
+                Thread.sleep(forTimeInterval: 0.002)
+                continue
+            }
+            let name = "\(client)-\(number)"
+            number += 1
+            state.withLock { _ = $0.outcome.sent.insert(name) }
+            do {
+                let answer = try open.post(SampleEvent.form(id: "\(client % keys)", number: name))
+                state.withLock { state in
+                    if answer.status == 200 {
+                        state.outcome.acknowledged.insert(name)
+                    } else {
+                        state.outcome.refused.append("\(answer.status) \(name)")
+                    }
+                    if answer.closes { state.outcome.announcedCloses += 1 }
+                }
+                if answer.closes { connection = nil }
+            } catch {
+                if case HTTPClient.Failure.unanswered(let code) = error {
+                    state.withLock { $0.outcome.unanswered.append("\(name) errno \(code)") }
+                }
+                connection = nil
+            }
+        }
+    }
+}
