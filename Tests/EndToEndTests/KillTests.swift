@@ -1,10 +1,12 @@
 import Foundation
+import Glibc
 import Testing
 
 @Suite struct KillTests {
-    /// The promise: what was answered with 200 arrives, in order per key, whatever kills the process.
+    /// The promise: what was answered with 200 arrives, in order per key, whatever kills the process. `KILLS` in the
+    /// environment makes it a longer search.
     @Test func everythingAcknowledgedArrivesInOrderAcrossKills() async throws {
-        let kills = 10
+        let kills = ProcessInfo.processInfo.environment["KILLS"].flatMap { Int($0) } ?? 10
         let cluster = try Cluster()
         var setup = try Setup(servers: cluster.servers)
         setup.settings["journal"] = ["segmentBytes": "128KiB"]
@@ -21,6 +23,11 @@ import Testing
             } else {
                 load.direct(to: try await bridge.port())
                 try await Task.sleep(for: .milliseconds(.random(in: 10...450)))
+                if round % 5 == 2 {
+                    // In the middle of an orderly end.
+                    bridge.program.send(SIGTERM)
+                    try await Task.sleep(for: .milliseconds(.random(in: 0...400)))
+                }
             }
             try await bridge.program.killAtOnce()
             load.direct(to: nil)
