@@ -158,9 +158,13 @@ final class ListenerSession: Sendable {
             state.stage = .finished
             return state.channel
         }
-        channel?.close(promise: nil)
-        let closed = loops.map { loop in loop.eventLoop.submit { loop.value.closeAll() } }
-        EventLoopFuture.andAllComplete(closed, on: finished.futureResult.eventLoop).whenComplete { [self] _ in finish()
+        // First the listening socket, so that nothing is accepted after the connections were closed.
+        let unbound = channel?.close() ?? finished.futureResult.eventLoop.makeSucceededVoidFuture()
+        unbound.whenComplete { [self] _ in
+            let closed = loops.map { loop in loop.eventLoop.submit { loop.value.closeAll() } }
+            EventLoopFuture.andAllComplete(closed, on: finished.futureResult.eventLoop).whenComplete { _ in
+                self.finish()
+            }
         }
     }
 

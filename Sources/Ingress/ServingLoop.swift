@@ -11,6 +11,8 @@ final class ServingLoop {
         case closing
         /// No connection comes any more; `drained` is kept when the last one has gone.
         case quiescing
+        /// Everything was closed at once; so is whatever still comes.
+        case ended
     }
 
     let eventLoop: any EventLoop
@@ -50,7 +52,7 @@ final class ServingLoop {
     }
 
     /// How long the client may go on sending after its last answer.
-    var lingerTimeout: TimeAmount { phase == .quiescing ? .seconds(1) : .seconds(5) }
+    var lingerTimeout: TimeAmount { phase == .quiescing || phase == .ended ? .seconds(1) : .seconds(5) }
 
     var closesConnections: Bool { phase != .serving }
 
@@ -70,6 +72,10 @@ final class ServingLoop {
     func add(_ connection: Connection) -> NIODeadline {
         connection.slot = connections.count
         connections.append(connection)
+        if phase == .ended {
+            // Accepted before the listening socket closed and set up after all others were closed.
+            eventLoop.assumeIsolated().execute { connection.closeNow() }
+        }
         if !isTicking {
             coarseNow = eventLoop.now
             scheduleTick()
@@ -99,7 +105,7 @@ final class ServingLoop {
 
     /// Ends idle connections and lets the others finish. The promise is kept when none is left.
     func quiesce(_ promise: EventLoopPromise<Void>) {
-        phase = .quiescing
+        if phase != .ended { phase = .quiescing }
         drained = promise
         let now = eventLoop.now
         coarseNow = now
@@ -109,7 +115,7 @@ final class ServingLoop {
     }
 
     func closeAll() {
-        phase = .quiescing
+        phase = .ended
         // From the end: closing removes a connection by putting the last one in its place.
         for index in connections.indices.reversed() where index < connections.count {
             connections[index].closeNow()

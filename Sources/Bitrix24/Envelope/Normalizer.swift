@@ -208,7 +208,7 @@ package struct Normalizer: Sendable {
     }
 
     /// Text of the event normalised last, without its secrets and control characters, for a log line.
-    package func shown(_ text: ArraySlice<UInt8>, longest: Int) -> String {
+    package mutating func shown(_ text: ArraySlice<UInt8>, longest: Int) -> String {
         String(decoding: cleaned(text).prefix(longest), as: UTF8.self)
     }
 
