@@ -3,9 +3,11 @@ internal import Logging
 internal import ServiceLifecycle
 
 /// Closes the journals when everything that uses them has ended: what waits is committed, the last checkpoint written.
-struct JournalService: Service {
+struct JournalService: Service, CustomStringConvertible {
     let journals: [Journal]
     let logger: Logger
+
+    var description: String { "JournalService" }
 
     func run() async throws {
         try? await gracefulShutdown()

@@ -74,3 +74,12 @@ package struct ProducerConfiguration: Sendable {
         ("statistics.interval.ms", "0"),
     ]
 }
+
+extension ProducerConfiguration: CustomStringConvertible, CustomReflectable {
+    /// Whatever prints a configuration must not print credentials: of the properties the names only.
+    package var description: String {
+        "\(bootstrapServers) as \(clientID) with \(properties.keys.sorted().joined(separator: ", "))"
+    }
+
+    package var customMirror: Mirror { Mirror(self, children: [("description", description)]) }
+}

@@ -5,13 +5,16 @@ internal import ServiceLifecycle
 internal import UnixSignals
 
 /// Re-reads the portals' file on SIGHUP and when its content changes. A file with faults changes nothing.
-struct PortalFileWatcher: Service {
+struct PortalFileWatcher: Service, CustomStringConvertible {
     let path: String
     let store: PortalStore
     let environment: [String: String]
     /// How often the content is looked at. Kubernetes swaps a mounted file without telling anybody.
     let interval: Duration
     let logger: Logger
+
+    /// The service group logs its services, and the environment may hold secrets.
+    var description: String { "PortalFileWatcher" }
 
     init(
         path: String,
@@ -44,22 +47,24 @@ struct PortalFileWatcher: Service {
                 group.addTask {
                     for await _ in signals { feed.yield(.asked) }
                 }
-                var watch = Watch(known: portalsInForce())
+                var watch = Watch(known: portalsAtStart())
                 for await occasion in occasions { watch.look(self, isAsked: occasion == .asked) }
                 group.cancelAll()
             }
         }
     }
 
-    /// The file as it is now, if that is what the store already holds.
-    private func portalsInForce() -> PortalFile.Contents? {
-        guard let contents = try? PortalFile.contents(path, environment: environment) else { return nil }
+    /// Takes the file as it is at the start, which may have changed since the store was filled.
+    private func portalsAtStart() -> PortalFile.Contents? {
+        guard let contents = try? PortalFile.contents(path, environment: environment),
+            contents.directory.count > 0 || store.directory.count == 0
+        else { return nil }
         store.replace(with: contents.directory)
         return contents
     }
 
     /// What was seen of the file so far.
-    private struct Watch {
+    struct Watch {
         var known: PortalFile.Contents?
         /// Read once and not yet in force: a file that is being written is taken when it looks the same twice.
         var candidate: TokenDigest?

@@ -24,7 +24,7 @@ struct ShipperSettings: Sendable {
 }
 
 /// Ships the journal to Kafka: a service around `ShippingLoop` and its thread.
-struct Shipper: Service {
+struct Shipper: Service, CustomStringConvertible {
     let settings: ShipperSettings
     let journal: Journal
     let parkedJournal: Journal
@@ -33,6 +33,9 @@ struct Shipper: Service {
     /// How long a graceful shutdown may go on delivering.
     let shutdownTimeout: Duration
     let inbox: ShipperInbox
+
+    /// The service group logs its services, and the settings hold credentials.
+    var description: String { "Shipper" }
 
     init(
         settings: ShipperSettings,
