@@ -88,6 +88,8 @@ final class RunningBridge: Sendable {
     let registry: MetricsRegistry
     let logs: LogLines
     let topicPrefix: String
+    /// Kept as long as the bridge runs.
+    private let directory: TemporaryDirectory
     private let records: Records
     private let group: ServiceGroup
     private let task: Task<Void, any Error>
@@ -190,7 +192,7 @@ final class RunningBridge: Sendable {
             try await task.value
             throw WaitingEnded()
         }
-        return RunningBridge(port, admin, bridge, registry, logs, prefix, records, group, task)
+        return RunningBridge(port, admin, bridge, registry, logs, prefix, directory, records, group, task)
     }
 
     private init(
@@ -200,6 +202,7 @@ final class RunningBridge: Sendable {
         _ registry: MetricsRegistry,
         _ logs: LogLines,
         _ topicPrefix: String,
+        _ directory: TemporaryDirectory,
         _ records: Records,
         _ group: ServiceGroup,
         _ task: Task<Void, any Error>
@@ -210,6 +213,7 @@ final class RunningBridge: Sendable {
         self.registry = registry
         self.logs = logs
         self.topicPrefix = topicPrefix
+        self.directory = directory
         self.records = records
         self.group = group
         self.task = task
