@@ -41,8 +41,21 @@ import Testing
         let outcome = load.outcome
         #expect(outcome.refused.isEmpty)
         #expect(outcome.acknowledged.count > 500)
-        try await eventually("all that was acknowledged is delivered", within: .seconds(30)) {
-            outcome.acknowledged.isSubset(of: reader.numbers)
+        do {
+            try await eventually("all that was acknowledged is delivered", within: .seconds(60)) {
+                outcome.acknowledged.isSubset(of: reader.numbers)
+            }
+        } catch {
+            let missing = outcome.acknowledged.subtracting(reader.numbers).sorted()
+            let status = try? await httpRequest("GET", "/status", port: try await last.port("admin")).body
+            Issue.record(
+                """
+                \(missing.count) of \(outcome.acknowledged.count) are missing: \(missing.prefix(20)); reader: \
+                \(reader.failure ?? "reads"), \(reader.records.count) read; \(status ?? "no status"); \
+                \(last.program.standardError)
+                """
+            )
+            throw error
         }
         try await last.stop()
         #expect(reader.failure == nil)
