@@ -93,11 +93,14 @@ struct ServeCommand: AsyncParsableCommand {
             writeToStandardError("\(error)\n")
             throw ExitCode(1)
         }
+        // At lower levels it describes the services with all they hold: librdkafka's properties, the environment.
+        var groupLogger = logger
+        groupLogger.logLevel = max(logger.logLevel, .notice)
         var group = ServiceGroupConfiguration(
             services: bridge.services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
             // The end of a terminal ends what was tried out in it.
             gracefulShutdownSignals: dev ? [.sigterm, .sigint, .sighup] : [.sigterm, .sigint],
-            logger: logger
+            logger: groupLogger
         )
         // The listener's delay, its last requests and the flush each have bounds of their own; this is the last resort.
         group.maximumGracefulShutdownDuration =

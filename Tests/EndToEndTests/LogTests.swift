@@ -19,6 +19,37 @@ import Testing
         #expect(bridge.program.standardOutput.isEmpty)
     }
 
+    @Test(arguments: ["info", "trace"])
+    func noSecretIsLoggedAtAnyLevel(level: String) async throws {
+        let secrets = (
+            property: "canary-of-a-property-0001", file: "canary-of-a-file-000002", variable: "canary-of-a-variable-03"
+        )
+        var setup = try Setup()
+        try setup.folder.write(secrets.file, to: "secret")
+        setup.settings["kafka"] = [
+            "properties": [
+                "sasl.username": secrets.property, "sasl.password": ["file": setup.folder.file("secret")],
+                "ssl.key.password": ["env": "CANARY"],
+            ]
+        ]
+        let bridge = try setup.start(["--log-level", level], environment: ["CANARY": secrets.variable])
+        let port = try await bridge.port()
+        #expect(try await post(SampleEvent.form(), port: port).status == 200)
+        #expect(try await post(SampleEvent.form(token: "a-token-that-is-wrong-0004"), port: port).status == 403)
+        bridge.program.send(SIGHUP)
+        let admin = try await bridge.port("admin")
+        for target in ["/status", "/metrics", "/"] {
+            let body = try await httpRequest("GET", target, port: admin).body
+            #expect(body.count > 200 && !body.contains("canary") && !body.contains(SampleEvent.token))
+        }
+        try await eventually("the portals are re-read") { bridge.program.standardError.contains("portals re-read") }
+        try await bridge.stop()
+        let log = bridge.program.standardError
+        for secret in ["canary", SampleEvent.token, "a-token-that-is-wrong"] {
+            #expect(!log.contains(secret), "\(secret) is in the log")
+        }
+    }
+
     @Test func theLevelLeavesLinesOut() async throws {
         let setup = try Setup()
         let bridge = try setup.start(["--log-level", "warning"])

@@ -41,10 +41,19 @@ struct Setup {
     }
 
     /// Starts `serve`. Each start logs into a folder of its own.
-    func start(_ arguments: [String] = [], errors: RunningProgram.Output = .file) throws -> Bridge {
+    func start(
+        _ arguments: [String] = [],
+        environment: [String: String] = [:],
+        errors: RunningProgram.Output = .file
+    ) throws -> Bridge {
         let file = try write()
         return Bridge(
-            program: try RunningProgram(BuiltProducts.bridge, ["serve", "--config", file] + arguments, errors: errors),
+            program: try RunningProgram(
+                BuiltProducts.bridge,
+                ["serve", "--config", file] + arguments,
+                environment: environment,
+                errors: errors
+            ),
             folder: folder
         )
     }
