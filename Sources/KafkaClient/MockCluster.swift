@@ -23,6 +23,17 @@ package final class MockCluster: Sendable {
         var client: OpaquePointer
         var cluster: OpaquePointer
         var isClosed = false
+        /// The ports of the brokers, in the order of their numbers, and those held while their broker is down.
+        let ports: [UInt16]
+        var held: [HeldPortBox?]
+    }
+
+    private final class HeldPortBox {
+        let port: HeldPort
+        init?(_ port: UInt16) {
+            guard let held = HeldPort(port) else { return nil }
+            self.port = held
+        }
     }
 
     /// The lock keeps the cluster alive during a call. librdkafka does the work on the cluster's own thread, which
@@ -44,7 +55,12 @@ package final class MockCluster: Sendable {
             throw KafkaError(code: .failed, message: "no in-process cluster of \(brokers) brokers could be started")
         }
         bootstrapServers = String(cString: rd_kafka_mock_cluster_bootstraps(cluster))
-        handles = Mutex(Handles(client: client, cluster: cluster))
+        let ports = bootstrapServers.split(separator: ",").map { server in
+            server.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
+        }
+        handles = Mutex(
+            Handles(client: client, cluster: cluster, ports: ports, held: ports.map { _ in nil })
+        )
     }
 
     deinit {
@@ -58,7 +74,22 @@ package final class MockCluster: Sendable {
 
     /// Takes a broker (all of them if `nil`) off the net or back. Leaders stay where they are.
     package func setBroker(_ id: Int32? = nil, up: Bool) throws(KafkaError) {
-        try check { up ? rd_kafka_mock_broker_set_up($0, id ?? -1) : rd_kafka_mock_broker_set_down($0, id ?? -1) }
+        if up {
+            try check { rd_kafka_mock_broker_set_up($0, id ?? -1) }
+            hold(false, id)
+        } else {
+            try check { rd_kafka_mock_broker_set_down($0, id ?? -1) }
+            hold(true, id)
+        }
+    }
+
+    /// librdkafka aborts the process when the port of a broker that comes back was given to somebody else.
+    private func hold(_ isHeld: Bool, _ id: Int32?) {
+        handles.withLock { handles in
+            for index in handles.ports.indices where id == nil || Int(id ?? 0) == index + 1 {
+                handles.held[index] = isHeld ? handles.held[index] ?? HeldPortBox(handles.ports[index]) : nil
+            }
+        }
     }
 
     /// Delays every answer of a broker (of all if `nil`).
