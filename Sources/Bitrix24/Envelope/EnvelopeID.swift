@@ -5,30 +5,69 @@ package struct EnvelopeID: Sendable, Equatable {
 
     /// Lower case, 36 characters.
     package func write(into output: inout [UInt8]) {
-        for place in 0..<32 {
-            if place == 8 || place == 12 || place == 16 || place == 20 { output.append(UInt8(ascii: "-")) }
-            let word = place < 16 ? high : low
-            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - place % 16 * 4)) & 15
-            output.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        withUnsafeTemporaryAllocation(byteCount: 36, alignment: 8) { text in
+            // Eight digits each; 8-4-4-4-12 of them stand between the dashes.
+            let words = (
+                Self.digits(high >> 32), Self.digits(high & 0xFFFF_FFFF), Self.digits(low >> 32),
+                Self.digits(low & 0xFFFF_FFFF)
+            )
+            let dash = UInt8(ascii: "-")
+            text.storeBytes(of: words.0, toByteOffset: 0, as: UInt64.self)
+            text[8] = dash
+            text.storeBytes(of: UInt32(truncatingIfNeeded: words.1), toByteOffset: 9, as: UInt32.self)
+            text[13] = dash
+            text.storeBytes(of: UInt32(truncatingIfNeeded: words.1 >> 32), toByteOffset: 14, as: UInt32.self)
+            text[18] = dash
+            text.storeBytes(of: UInt32(truncatingIfNeeded: words.2), toByteOffset: 19, as: UInt32.self)
+            text[23] = dash
+            text.storeBytes(of: UInt32(truncatingIfNeeded: words.2 >> 32), toByteOffset: 24, as: UInt32.self)
+            text.storeBytes(of: words.3, toByteOffset: 28, as: UInt64.self)
+            output.append(contentsOf: text)
         }
+    }
+
+    /// The eight hexadecimal digits of a 32-bit number, the first in the lowest byte.
+    private static func digits(_ number: UInt64) -> UInt64 {
+        // One nibble to each byte, then all eight to letters at once.
+        var nibbles = (number << 32 | number >> 16) & 0x0000_FFFF_0000_FFFF
+        nibbles = (nibbles << 16 | nibbles >> 8) & 0x00FF_00FF_00FF_00FF
+        nibbles = (nibbles << 8 | nibbles >> 4) & 0x0F0F_0F0F_0F0F_0F0F
+        let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 39
     }
 }
 
-/// Gives ids. Confined to one thread; holds a stock of random words, because asking the system for each id costs more than
-/// all the rest of it.
+/// Gives ids. Confined to one thread.
+///
+/// The random bits come from xoshiro256++ (https://prng.di.unimi.it), seeded by the system: ids must differ, they need not
+/// be hard to guess, and asking the system for each costs more than all the rest of it.
 package struct EnvelopeIDGenerator {
-    private var stock: [UInt64] = []
-    private var randomness = SystemRandomNumberGenerator()
+    private var state: (UInt64, UInt64, UInt64, UInt64)
 
-    package init() {}
+    package init() {
+        var system = SystemRandomNumberGenerator()
+        // The state must not be all zeros.
+        state = (system.next() | 1, system.next(), system.next(), system.next())
+    }
 
     package mutating func next(at time: Timestamp) -> EnvelopeID {
-        if stock.count < 2 { stock = (0..<128).map { _ in randomness.next() } }
-        let first = stock.removeLast()
-        let second = stock.removeLast()
-        return EnvelopeID(
-            high: UInt64(truncatingIfNeeded: time.milliseconds) << 16 | 0x7000 | first & 0x0FFF,
-            low: 0x8000_0000_0000_0000 | second & 0x3FFF_FFFF_FFFF_FFFF
+        EnvelopeID(
+            high: UInt64(truncatingIfNeeded: time.milliseconds) << 16 | 0x7000 | random() & 0x0FFF,
+            low: 0x8000_0000_0000_0000 | random() & 0x3FFF_FFFF_FFFF_FFFF
         )
     }
+
+    private mutating func random() -> UInt64 {
+        let result = Self.rotated(state.0 &+ state.3, by: 23) &+ state.0
+        let shifted = state.1 << 17
+        state.2 ^= state.0
+        state.3 ^= state.1
+        state.1 ^= state.2
+        state.0 ^= state.3
+        state.2 ^= shifted
+        state.3 = Self.rotated(state.3, by: 45)
+        return result
+    }
+
+    private static func rotated(_ word: UInt64, by count: UInt64) -> UInt64 { word << count | word >> (64 - count) }
 }

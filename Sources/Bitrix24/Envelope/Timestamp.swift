@@ -5,7 +5,7 @@ package struct Timestamp: Sendable, Comparable {
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
     /// The field `ts`: Unix seconds in decimal, of the years 1970 to 9999. `nil`: not usable.
-    init?(unixSeconds text: ArraySlice<UInt8>) {
+    init?(unixSeconds text: some Collection<UInt8>) {
         guard (1...12).contains(text.count) else { return nil }
         var seconds: Int64 = 0
         for byte in text {
@@ -33,31 +33,37 @@ package struct Timestamp: Sendable, Comparable {
         let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
         let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
 
-        Self.digits(year, 4, into: &output)
-        output.append(UInt8(ascii: "-"))
-        Self.digits(month, 2, into: &output)
-        output.append(UInt8(ascii: "-"))
-        Self.digits(dayOfYear - (153 * marchMonth + 2) / 5 + 1, 2, into: &output)
-        output.append(UInt8(ascii: "T"))
-        Self.digits(clock / 3600, 2, into: &output)
-        output.append(UInt8(ascii: ":"))
-        Self.digits(clock / 60 % 60, 2, into: &output)
-        output.append(UInt8(ascii: ":"))
-        Self.digits(clock % 60, 2, into: &output)
-        if withMilliseconds {
-            output.append(UInt8(ascii: "."))
-            Self.digits(milliseconds - seconds * 1000, 3, into: &output)
+        withUnsafeTemporaryAllocation(byteCount: 24, alignment: 8) { text in
+            Self.put(year / 100, at: 0, in: text)
+            Self.put(year % 100, at: 2, in: text)
+            text[4] = UInt8(ascii: "-")
+            Self.put(month, at: 5, in: text)
+            text[7] = UInt8(ascii: "-")
+            Self.put(dayOfYear - (153 * marchMonth + 2) / 5 + 1, at: 8, in: text)
+            text[10] = UInt8(ascii: "T")
+            Self.put(clock / 3600, at: 11, in: text)
+            text[13] = UInt8(ascii: ":")
+            Self.put(clock / 60 % 60, at: 14, in: text)
+            text[16] = UInt8(ascii: ":")
+            Self.put(clock % 60, at: 17, in: text)
+            var end = 19
+            if withMilliseconds {
+                let fraction = milliseconds - seconds * 1000
+                text[19] = UInt8(ascii: ".")
+                Self.put(fraction / 10, at: 20, in: text)
+                text[22] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction % 10)
+                end = 23
+            }
+            text[end] = UInt8(ascii: "Z")
+            output.append(contentsOf: text[...end])
         }
-        output.append(UInt8(ascii: "Z"))
     }
 
-    private static func digits(_ value: Int64, _ count: Int, into output: inout [UInt8]) {
-        var divisor: Int64 = 1
-        for _ in 1..<count { divisor *= 10 }
-        while divisor > 0 {
-            output.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
-            divisor /= 10
-        }
+    /// Two digits.
+    @inline(__always)
+    private static func put(_ value: Int64, at place: Int, in text: UnsafeMutableRawBufferPointer) {
+        text[place] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value / 10)
+        text[place + 1] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value % 10)
     }
 }
 
