@@ -10,19 +10,29 @@ package enum SecretNames {
     ]
 
     private static let bytes = all.map { Array($0.utf8) }
-    /// For each length of a name: a bit for each letter that such a name begins with. Nearly all names of a body end here.
-    private static let initials = bytes.reduce(into: [UInt32](repeating: 0, count: 32)) { initials, name in
-        initials[name.count] |= 1 << UInt32(name[0] & 31)
-    }
 
     package static func contains(_ name: ArraySlice<UInt8>) -> Bool { name.withUnsafeBytes { contains($0) } }
 
     static func contains(_ name: UnsafeRawBufferPointer) -> Bool {
-        guard (1..<32).contains(name.count), initials[name.count] & (1 << UInt32(name[0] & 31)) != 0 else {
-            return false
-        }
+        guard let first = name.first, isLike(length: name.count, first: lowerCase(first)) else { return false }
         return bytes.contains { candidate in
             candidate.count == name.count && zip(candidate, name).allSatisfy { $0 == lowerCase($1) }
+        }
+    }
+
+    /// Whether one of `all` has this length and first letter. Nearly all names of a body end here.
+    @inline(__always)
+    private static func isLike(length: Int, first: UInt8) -> Bool {
+        switch length {
+        case 3: first == UInt8(ascii: "j")
+        case 5: first == UInt8(ascii: "t")
+        case 7, 12, 17: first == UInt8(ascii: "a")
+        case 8: first == UInt8(ascii: "p")
+        case 9: first == UInt8(ascii: "s")
+        case 10: first == UInt8(ascii: "r")
+        case 11: first == UInt8(ascii: "e")
+        case 13: first == UInt8(ascii: "r") || first == UInt8(ascii: "c")
+        default: false
         }
     }
 

@@ -22,25 +22,36 @@ package struct BracketForm: Sendable {
     package struct TextRange: Sendable {
         var start: UInt32
         var count: UInt32
-        package var range: Range<Int> { Int(start)..<Int(start) + Int(count) }
-        static let empty = TextRange(start: 0, count: 0)
+        package var range: Range<Int> { Range(uncheckedBounds: (Int(start), Int(start) &+ Int(count))) }
+        static var empty: TextRange { TextRange(0..<0) }
+
+        /// - Precondition: the range lies within a body's text, which is less than 4 GiB.
+        init(_ range: Range<Int>) {
+            start = UInt32(truncatingIfNeeded: range.lowerBound)
+            count = UInt32(truncatingIfNeeded: range.count)
+        }
     }
 
     struct Entry {
         var name: TextRange
         var value = TextRange.empty
-        var nameHash: UInt32
+        /// Saves comparing the names of most entries.
+        var nameHash: UInt64
         var isMap = false
         var isSecret = false
         /// The keys so far are 0, 1, 2… in this order, which PHP's `json_encode` writes as a list.
         var isSequential = true
         var childCount: Int32 = 0
+        /// A bit for the hash of each child's name: most new names are seen to be new without looking at the others.
+        var childBits: UInt64 = 0
         var firstChild: Int32 = -1
         var lastChild: Int32 = -1
         var nextSibling: Int32 = -1
         /// The key that `[]` takes next: one above the greatest so far, `Int.min` before there was any, which stands for 0.
         /// `nil` when PHP has no integer left to give.
         var nextIndex: Int? = .min
+
+        static var root: Entry { Entry(name: .empty, nameHash: 0, isMap: true) }
     }
 
     package let limits: FormLimits
@@ -48,12 +59,12 @@ package struct BracketForm: Sendable {
     package internal(set) var text: [UInt8] = []
     var textEnd = 0
     package internal(set) var pairs: [Pair] = []
-    var entries: [Entry] = []
+    /// The tree's nodes, the root first, up to `entryCount`; what stands behind is left over from earlier bodies.
+    var entries: [Entry] = [.root]
+    var entryCount = 1
+    private(set) var hashSeed = UInt64.random(in: .min ... .max)
 
-    package init(limits: FormLimits = FormLimits()) {
-        self.limits = limits
-        entries.append(Entry(name: .empty, nameHash: 0, isMap: true))
-    }
+    package init(limits: FormLimits = FormLimits()) { self.limits = limits }
 
     package static let root = Node(index: 0)
 
@@ -61,8 +72,9 @@ package struct BracketForm: Sendable {
     package mutating func shrink(above byteCount: Int) {
         if text.count > byteCount { text = [] }
         if pairs.capacity * MemoryLayout<Pair>.stride > byteCount { pairs = [] }
-        if entries.capacity * MemoryLayout<Entry>.stride > byteCount {
-            entries = [Entry(name: .empty, nameHash: 0, isMap: true)]
+        if entries.count * MemoryLayout<Entry>.stride > byteCount {
+            entries = [.root]
+            entryCount = 1
         }
     }
 }
@@ -102,17 +114,11 @@ package enum FormError: Error, Equatable, CustomStringConvertible {
 extension BracketForm {
     /// The child of a map by the exact bytes of its name.
     package func child(of parent: Node, named name: some Collection<UInt8>) -> Node? {
-        guard parent.index >= 0 else { return nil }
-        var next = entries[Int(parent.index)].firstChild
-        while next >= 0 {
-            if text[entries[Int(next)].name.range].elementsEqual(name) { return Node(index: next) }
-            next = entries[Int(next)].nextSibling
-        }
-        return nil
+        Array(name).withUnsafeBytes { name in withView { $0.child(of: parent, named: name) } }
     }
 
     package func child(of parent: Node, named name: StaticString) -> Node? {
-        name.withUTF8Buffer { child(of: parent, named: $0) }
+        withView { $0.child(of: parent, named: name) }
     }
 
     package func isMap(_ node: Node) -> Bool { entries[Int(node.index)].isMap }

@@ -144,6 +144,19 @@ import Testing
         #expect(Array(form.children(of: try #require(form.child(of: BracketForm.root, named: "b")))).count == 1000)
     }
 
+    @Test func growsForLongNamesThatPHPRewrites() throws {
+        var form = BracketForm()
+        // Rewritten up to the bracket, and then whole, because the bracket does not close.
+        let names = ["b", "c", "d", "e"].map { $0 + "." + String(repeating: "x", count: 50_000) + "[" }
+        try decode(names.map { $0 + "=1" }.joined(separator: "&"), into: &form)
+        for name in names {
+            let stored = Array(name.utf8).map {
+                $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "[") ? UInt8(ascii: "_") : $0
+            }
+            #expect(form.child(of: BracketForm.root, named: stored) != nil)
+        }
+    }
+
     @Test func givesUnusualMemoryBack() throws {
         var form = BracketForm()
         try decode("a=" + String(repeating: "x", count: 100_000), into: &form)
