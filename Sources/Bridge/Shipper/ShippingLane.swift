@@ -24,6 +24,13 @@ final class ShippingLane {
     var isIdle = false
     /// The last turn ended before there was nothing more to do.
     var isUnfinished = false
+    /// Of the records handed to the producer and not reported, those of this lane.
+    var inFlightRecords = 0
+    var inFlightBytes = 0
+    /// Nothing is sent until all that is in flight has come back: it was taken back, and comes in no order.
+    var isTakingBack = false
+    /// The checkpoint's position and since when it is there.
+    private var stand: (position: UInt64, since: ContinuousClock.Instant)?
     /// No reading before this moment: the last try failed for a reason of the journal or of the cluster.
     var pausedUntil: ContinuousClock.Instant?
     private var rewind: UInt64?
@@ -62,6 +69,13 @@ final class ShippingLane {
     /// Gives up the block being sent if a rewind is due.
     func applyRewind() {
         if rewind != nil { current = nil }
+    }
+
+    /// How long the lowest position that is not done has been that. Not before this is asked regularly.
+    func timeAtBase(now: ContinuousClock.Instant) -> Duration {
+        if let stand, stand.position == window.base, window.open > 0 { return now - stand.since }
+        stand = (window.base, now)
+        return .zero
     }
 
     /// The record at `position`, if it can still be read.

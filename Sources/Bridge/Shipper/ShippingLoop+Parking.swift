@@ -129,7 +129,7 @@ extension ShippingLoop {
 
     /// Sends one of them, alone.
     func trySingles(now: ContinuousClock.Instant) {
-        while let position = singles.next(now: now) {
+        while !lanes.parked.isTakingBack, let position = singles.next(now: now) {
             guard lanes.parked.window[position] == .held, let block = try? lanes.parked.record(at: position),
                 let stored = StoredRecord(block[0].payload)
             else {
@@ -137,7 +137,8 @@ extension ShippingLoop {
                 continue
             }
             let id = nextBlockID()
-            guard send(stored, bytes: block[0].payload.count, opaque: opaque(id, 0)) == .queued else {
+            guard send(stored, bytes: block[0].payload.count, opaque: opaque(id, 0), lane: lanes.parked) == .queued
+            else {
                 singles.tried(again: true, now: now)
                 continue
             }

@@ -12,6 +12,8 @@ extension ShippingLoop {
         let record = entry.block[Int(report.opaque & 0xFFFF_FFFF)]
         inFlightRecords -= 1
         inFlightBytes -= record.payload.count
+        entry.lane.inFlightRecords -= 1
+        entry.lane.inFlightBytes -= record.payload.count
         if report.isDelivered {
             delivered(record, report, lane: entry.lane)
         } else {
@@ -25,6 +27,7 @@ extension ShippingLoop {
         let position = record.position.rawValue
         lane.window[position] = .done
         metrics.delivered.increment()
+        lastDelivery = clock.now
         settings.didDeliver?(report)
         guard let stored = StoredRecord(record.payload) else { return }
         // Most records end here: their topic's name is of no interest.
@@ -91,17 +94,25 @@ extension ShippingLoop {
         switch report.disposition {
         case .delivered: break
         case .notDelivered, .fatal:
-            lane.window[position] = .waiting
-            lane.rewind(to: position)
+            sendAgain(record, lane: lane)
             if report.disposition == .fatal, producer.fatalError == nil { lane.pausedUntil = clock.now + .seconds(1) }
         case .retryable:
-            lane.window[position] = .waiting
-            lane.rewind(to: position)
+            sendAgain(record, lane: lane)
             lane.pausedUntil = clock.now + .seconds(1)
         case .topic, .record:
             guard let error = report.error, let stored = StoredRecord(record.payload) else { return }
             refuse(stored.topicName, at: position, error: error, lane: lane, now: clock.now)
         }
+    }
+
+    private func sendAgain(_ record: JournalRecord, lane: ShippingLane) {
+        let position = record.position.rawValue
+        lane.window[position] = .waiting
+        lane.rewind(to: position)
+        guard !lane.faults.isEmpty, let topic = StoredRecord(record.payload)?.topicName,
+            lane.faults[topic]?.probing == position
+        else { return }
+        lane.faults[topic]?.abandonTry()
     }
 
     /// A topic refuses: its record is held, and so is every later one that is not under way yet.
@@ -131,6 +142,7 @@ extension ShippingLoop {
             for (topic, fault) in lane.faults {
                 switch fault.step(now: now, parkAfter: settings.parkAfter, parksTopics: parksTopics) {
                 case .wait: break
+                case .probe where lane.isTakingBack: break
                 case .probe(let position): probe(topic, position, lane: lane, now: now)
                 case .parkAlone(let position):
                     if parkAlone(position, topic: topic, lane: lane, now: now) {
@@ -150,6 +162,35 @@ extension ShippingLoop {
         }
     }
 
+    /// Parks the topic of a record that neither arrives nor comes back, say because its partition has no leader or too few
+    /// replicas: librdkafka waits for those without end, and the record would keep the whole journal.
+    ///
+    /// The records in flight can only be taken back all together. So that an outage of the cluster parks nothing, others
+    /// must be arriving, or have no room beside it while brokers can be reached.
+    func takeBackStalledTopic(now: ContinuousClock.Instant) {
+        let lane = lanes.main
+        let patience = max(settings.parkAfter, Self.shortestStall)
+        guard lane.timeAtBase(now: now) >= patience, !lane.isTakingBack, lane.window.open > 0,
+            lane.window[lane.window.base] == .inFlight, canPark(0)
+        else { return }
+        let isFull = inFlightBytes >= settings.maxInFlightBytes || inFlightRecords >= settings.maxInFlightRecords
+        let othersArrive = lastDelivery.map { now - $0 < Self.shortestStall } ?? false
+        guard othersArrive || isFull, inbox.brokersUnreachable == nil,
+            let block = try? lane.record(at: lane.window.base), let stored = StoredRecord(block[0].payload)
+        else { return }
+        let topic = stored.topicName
+        // A fault is there when it is its trial that is stuck.
+        var fault = lane.faults[topic] ?? TopicFault(route: .held, now: now, since: now - patience)
+        fault.stalled(KafkaError(code: .timedOutInQueue, message: "no answer for \(patience)"), at: lane.window.base)
+        lane.faults[topic] = fault
+        for lane in [lanes.main, lanes.parked] { lane.isTakingBack = true }
+        producer.purge()
+        logger.warning(
+            "records of a topic neither arrive nor are refused; all that is in flight is taken back",
+            metadata: ["topic": "\(topic)", "records": "\(inFlightRecords)"]
+        )
+    }
+
     private func probe(_ topic: String, _ position: UInt64, lane: ShippingLane, now: ContinuousClock.Instant) {
         guard lane.window[position] == .held, let block = try? lane.record(at: position),
             let stored = StoredRecord(block[0].payload)
@@ -160,7 +201,7 @@ extension ShippingLoop {
             return
         }
         let id = nextBlockID()
-        switch send(stored, bytes: block[0].payload.count, opaque: opaque(id, 0)) {
+        switch send(stored, bytes: block[0].payload.count, opaque: opaque(id, 0), lane: lane) {
         case .queued:
             lane.window[position] = .inFlight
             lane.faults[topic]?.began(position)

@@ -22,6 +22,8 @@ final class ShippingLoop {
     var producer: KafkaProducer
     let clock = ContinuousClock()
 
+    /// When Kafka confirmed a record last.
+    var lastDelivery: ContinuousClock.Instant?
     /// Blocks with records in flight.
     var blocks: [UInt32: (block: RecordBlock, lane: ShippingLane, inFlight: Int)] = [:]
     private var lastBlockID: UInt32 = 0
@@ -44,6 +46,8 @@ final class ShippingLoop {
     private let firstOwnPosition: UInt64
     /// Not before this moment is another producer made.
     private var rebuildsFrom: ContinuousClock.Instant
+    /// However short `parkAfter` is, a record may be under way for so long.
+    static let shortestStall: Duration = .seconds(5)
     /// Blocks read from one lane before the reports are looked at.
     private static let blocksPerTurn = 8
 
@@ -83,6 +87,7 @@ final class ShippingLoop {
             inbox.takeErrand()?(producer)
             if producer.fatalError != nil, now >= rebuildsFrom { try rebuildProducer(now: now) }
             retryRefusingTopics(now: now)
+            takeBackStalledTopic(now: now)
             trySingles(now: now)
             moveSingles(now: now)
             if inbox.takeWake() {
@@ -143,6 +148,10 @@ final class ShippingLoop {
     /// Sends as much as the producer and the limits take. What stops it ends with a report, a wake or a timer.
     private func ship(_ lane: ShippingLane, now: ContinuousClock.Instant) {
         lane.isUnfinished = false
+        if lane.isTakingBack {
+            guard lane.inFlightRecords == 0 else { return }
+            lane.isTakingBack = false
+        }
         if let until = lane.pausedUntil {
             if now < until { return }
             lane.pausedUntil = nil
@@ -150,9 +159,7 @@ final class ShippingLoop {
         lane.applyRewind()
         guard lane.wantsToRead else { return }
         for _ in 0..<Self.blocksPerTurn {
-            guard inFlightBytes < settings.maxInFlightBytes, inFlightRecords < settings.maxInFlightRecords else {
-                return
-            }
+            guard hasRoom(lane) else { return }
             if lane.current == nil {
                 do {
                     guard let block = try lane.nextBlock(maxBytes: settings.readBytes) else {
@@ -171,6 +178,16 @@ final class ShippingLoop {
         lane.isUnfinished = true
     }
 
+    /// Parked records may stay in flight for as long as their partition has no leader, so they get a quarter only.
+    private func hasRoom(_ lane: ShippingLane) -> Bool {
+        if lane === lanes.parked {
+            guard lane.inFlightBytes < settings.maxInFlightBytes / 4,
+                lane.inFlightRecords < settings.maxInFlightRecords / 4
+            else { return false }
+        }
+        return inFlightBytes < settings.maxInFlightBytes && inFlightRecords < settings.maxInFlightRecords
+    }
+
     /// Never 0, so that no opaque is a null pointer.
     func nextBlockID() -> UInt32 {
         lastBlockID = lastBlockID == UInt32(Int32.max) ? 1 : lastBlockID + 1
@@ -181,7 +198,7 @@ final class ShippingLoop {
     private func sendCurrentBlock(of lane: ShippingLane, now: ContinuousClock.Instant) -> Bool {
         guard let (id, block, start) = lane.current else { return true }
         for index in start..<block.count {
-            guard inFlightBytes < settings.maxInFlightBytes else {
+            guard hasRoom(lane) else {
                 lane.current = (id, block, index)
                 return true
             }
@@ -229,7 +246,7 @@ final class ShippingLoop {
             }
             return true
         }
-        switch send(stored, bytes: record.payload.count, opaque: opaque(id, index)) {
+        switch send(stored, bytes: record.payload.count, opaque: opaque(id, index), lane: lane) {
         case .queued:
             lane.window[position] = .inFlight
             blocks[id, default: (block, lane, 0)].inFlight += 1
@@ -245,7 +262,7 @@ final class ShippingLoop {
 
     func opaque(_ block: UInt32, _ index: Int) -> UInt { UInt(block) << 32 | UInt(index) }
 
-    func send(_ stored: StoredRecord, bytes: Int, opaque: UInt) -> SendOutcome {
+    func send(_ stored: StoredRecord, bytes: Int, opaque: UInt, lane: ShippingLane) -> SendOutcome {
         headers.removeAll(keepingCapacity: true)
         stored.forEachHeader { headers.append(RecordHeader(name: $0, value: $1)) }
         let outcome = headers.withUnsafeBufferPointer { headers in
@@ -260,6 +277,8 @@ final class ShippingLoop {
         if outcome == .queued {
             inFlightRecords += 1
             inFlightBytes += bytes
+            lane.inFlightRecords += 1
+            lane.inFlightBytes += bytes
         }
         return outcome
     }
@@ -284,6 +303,7 @@ final class ShippingLoop {
         blocks.removeAll()
         (inFlightRecords, inFlightBytes) = (0, 0)
         for lane in [lanes.main, lanes.parked] {
+            (lane.inFlightRecords, lane.inFlightBytes) = (0, 0)
             lane.window.takeBackInFlight()
             lane.rewind(to: lane.window.base)
             for topic in lane.faults.keys { lane.faults[topic]?.abandonTry() }

@@ -35,9 +35,9 @@ struct TopicFault {
     /// The record that was refused for a reason of its own though it was sent alone.
     private(set) var guilty: UInt64?
 
-    init(route: Route, now: ContinuousClock.Instant, error: KafkaError? = nil) {
+    init(route: Route, now: ContinuousClock.Instant, since: ContinuousClock.Instant? = nil, error: KafkaError? = nil) {
         self.route = route
-        since = now
+        self.since = since ?? now
         self.error = error
         nextTry = now + .seconds(1)
     }
@@ -80,6 +80,14 @@ struct TopicFault {
         guilty = new.disposition == .record ? position : nil
         backoff = min(backoff * 2, .seconds(15))
         nextTry = now + backoff
+    }
+
+    /// The record is taken back, as no answer came.
+    mutating func stalled(_ new: KafkaError, at position: UInt64) {
+        hold(position)
+        error = new
+        probing = nil
+        guilty = nil
     }
 
     /// The record before this one got through or was parked alone; this suspect is tried at once.
