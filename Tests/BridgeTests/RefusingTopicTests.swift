@@ -96,6 +96,46 @@ import Testing
         }
     }
 
+    @Test func `a topic whose partition has no leader is parked while others arrive`() async throws {
+        try await Kafka.withCluster { cluster in
+            try await blocking {
+                try cluster.createTopic("stall.crm.deal")
+                try cluster.setPartitionLeader(topic: "stall.crm.deal", partition: 0, broker: nil)
+            }
+            let adjust: (inout BridgeSettings) -> Void = { $0.kafka.parkAfter = .milliseconds(500) }
+            try await RunningBridge.with(servers: cluster.bootstrapServers, prefix: "stall", adjust: adjust) { bridge in
+                try await bridge.take(Self.numbered(1...20))
+                var sent = 0
+                try await wait(for: "the deals to be parked; \(bridge.logs.lines.suffix(4))") {
+                    sent += 1
+                    try await bridge.take(DeliveryTests.numbered(sent...sent, "ONCRMLEADADD"))
+                    _ = try await bridge.get("/metrics")
+                    return bridge.metric("records_parked") == 20
+                }
+                try await bridge.waitForDelivery(of: sent, to: "crm.lead")
+                let journal = bridge.bridge.journal
+                try await wait(for: "the checkpoint to pass them") {
+                    journal.statistics.confirmedBelow == journal.statistics.next
+                }
+                try await bridge.take(Self.numbered(21...30))
+                try await Self.waitForParked(30, bridge)
+                try await bridge.expectSums()
+                try await blocking {
+                    try cluster.setPartitionLeader(topic: "stall.crm.deal", partition: 0, broker: 1)
+                }
+                try await bridge.waitForDelivery(of: 30, to: "crm.deal")
+                #expect(DeliveryTests.numbers(bridge.delivered(to: "crm.deal")) == Array(1...30))
+                var leads: [Int] = []
+                for number in DeliveryTests.numbers(bridge.delivered(to: "crm.lead")) where !leads.contains(number) {
+                    leads.append(number)
+                }
+                #expect(leads == Array(1...sent), "in order at their first appearance")
+                try await Self.waitForParked(0, bridge)
+                try await bridge.expectSums()
+            }
+        }
+    }
+
     @Test func `after a start nothing overtakes the parked records of its topic`() async throws {
         try await Kafka.withCluster { cluster in
             let directory = try TemporaryDirectory()
