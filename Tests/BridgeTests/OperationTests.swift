@@ -24,7 +24,7 @@ import Testing
                     try #require(status == 200, "\(bridge.logs.lines.suffix(3))")
                     taken += 1
                 }
-                let strange = "ON" + token.uppercased() + token
+                let strange = "ON" + token
                 let body = event(strange, more: "&data[P]=" + String(repeating: "x", count: 20_000))
                 let began = ContinuousClock.now
                 async let losing = bridge.post(body)
@@ -38,7 +38,7 @@ import Testing
                 #expect(bridge.metric("events_lost_total", [("reason", "journal-full")]) == 1)
                 #expect(bridge.logs.contains("error", "an event is lost", "portal=\(memberID)", "reason=journal-full"))
                 #expect(bridge.logs.contains("event=ON"))
-                #expect(!bridge.logs.contains(token))
+                #expect(!bridge.logs.lines.contains { $0.lowercased().contains(token) })
 
                 // One that waits gets in when room comes.
                 async let waiting = bridge.post(body)

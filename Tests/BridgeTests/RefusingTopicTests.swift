@@ -155,9 +155,13 @@ import Testing
                 #expect(bridge.metric("records_recovered_total") == 20)
                 try await bridge.expectSums()
             }
-            cluster.setTopicError("over.crm.deal", .noError)
             try await RunningBridge.with(servers: servers, directory: directory, prefix: "over", adjust: adjust) {
                 bridge in
+                // The parked records are tried ever more seldom; new ones would be tried at once.
+                try await wait(for: "the topic to have been tried in vain") {
+                    try await bridge.status().kafka.refusingTopics.first?.seconds ?? 0 >= 3
+                }
+                cluster.setTopicError("over.crm.deal", .noError)
                 try await bridge.take(Self.numbered(26...40))
                 try await bridge.waitForDelivery(of: 40, to: "crm.deal")
                 #expect(DeliveryTests.numbers(bridge.delivered) == Array(1...40))
@@ -311,15 +315,18 @@ import Testing
                     bridge.logs.contains("the parked journal takes no more")
                 }
                 try await bridge.take(
-                    leads(1...20) + Self.numbered(61...80) + DeliveryTests.numbered(1...10, "ONCRMCONTACTADD")
+                    leads(1...20) + Self.numbered(61...80)
+                        + DeliveryTests.numbered(1...10, "ONCRMCONTACTADD", pad: 4000)
                 )
                 try await bridge.waitForDelivery(of: 20, to: "crm.lead")
                 try await bridge.expectSums()
                 #expect(bridge.metric("records_parked") > 0 && bridge.metric("records_waiting") > 0)
 
                 // One topic is mended while the other still fills the parked journal.
-                try await wait(for: "the contacts to be refused") {
-                    try await bridge.status().kafka.refusingTopics.contains { $0.topic == "quota.crm.contact" }
+                try await wait(for: "the contacts to be refused for longer than parkAfter") {
+                    try await bridge.status().kafka.refusingTopics.contains {
+                        $0.topic == "quota.crm.contact" && $0.seconds >= 1
+                    }
                 }
                 cluster.setTopicError("quota.crm.contact", .noError)
                 try await bridge.waitForDelivery(of: 10, to: "crm.contact")
