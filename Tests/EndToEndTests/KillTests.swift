@@ -22,7 +22,10 @@ import Testing
                 try await Task.sleep(for: .milliseconds(.random(in: 0...150)))
             } else {
                 load.direct(to: try await bridge.port())
-                try await Task.sleep(for: .milliseconds(.random(in: 10...450)))
+                // Somewhere among so many answers, however fast this machine is at the moment.
+                let enough = load.outcome.acknowledged.count + .random(in: 1...400)
+                try await eventually("events are answered") { load.outcome.acknowledged.count >= enough }
+                try await Task.sleep(for: .milliseconds(.random(in: 0...10)))
                 if round % 5 == 2 {
                     // In the middle of an orderly end.
                     bridge.program.send(SIGTERM)
@@ -40,7 +43,6 @@ import Testing
         try await eventually("the clients end") { load.isFinished }
         let outcome = load.outcome
         #expect(outcome.refused.isEmpty)
-        #expect(outcome.acknowledged.count > 500)
         do {
             try await eventually("all that was acknowledged is delivered", within: .seconds(60)) {
                 outcome.acknowledged.isSubset(of: reader.numbers)
