@@ -34,15 +34,37 @@ import Testing
         #expect(window.base == 20)
     }
 
-    @Test func `a position beyond the span is read when earlier ones are done`() {
-        var window = DeliveryWindow(base: 1)
-        _ = window.read(1)
-        let far = UInt64(DeliveryWindow.longestSpan) + 1
-        #expect(window.read(far) == nil)
-        #expect(window.read(far - 1) == .waiting)
+    @Test func `a long gap takes no room, and positions on both sides are kept apart`() {
+        var window = DeliveryWindow(base: 1, longestSpan: 10)
+        let far: UInt64 = 1 << 40
+        #expect(window.read(1) == .waiting && window.read(2) == .waiting)
+        #expect(window.read(far) == .waiting && window.read(far + 3) == .waiting)
+        #expect(window.open == 4 && window.span == 6, "two, then one, a small gap of two, and one")
+        #expect(window.end == far + 4)
+        #expect(window[3] == .done && window[far - 1] == .done && window[far + 1] == .done)
+        window[3] = .held
+        #expect(window.held == 0, "a gap cannot be held")
+        window[far] = .held
         window[1] = .done
-        #expect(window.base == far - 1)
-        #expect(window.read(far) == .waiting)
+        #expect(window.base == 2)
+        window[2] = .done
+        #expect(window.base == far, "the base passes over the gap")
+        #expect(window[far] == .held && window[2] == .done)
+        window[far] = .done
+        #expect(window.base == far + 3)
+        window[far + 3] = .done
+        #expect(window.base == far + 4 && window.span == 0)
+        #expect(window.read(far + 4) == .waiting)
+    }
+
+    @Test func `a position beyond the span is read when earlier ones are done`() {
+        var window = DeliveryWindow(base: 1, longestSpan: 4)
+        for position in 1...4 as ClosedRange<UInt64> { #expect(window.read(position) == .waiting) }
+        #expect(window.read(5) == nil)
+        #expect(window.read(1 << 30) == nil)
+        window[1] = .done
+        #expect(window.base == 2)
+        #expect(window.read(5) == .waiting)
     }
 
     @Test func `what the producer held is taken back, and nothing else`() {

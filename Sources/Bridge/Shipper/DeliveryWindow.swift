@@ -17,50 +17,71 @@ struct DeliveryWindow {
         case done
     }
 
-    /// Most positions that the window spans, one byte each.
-    static let longestSpan = 8 << 20
+    /// Most positions that the window keeps, one byte each.
+    let longestSpan: Int
+
+    /// Positions in a row. The journal skips up to a million after a crash, which must cost nothing here.
+    private struct Run {
+        let position: UInt64
+        /// Number of its first slot, counted from the window's beginning.
+        let slot: UInt64
+    }
+
+    /// A gap of so many positions or fewer is filled with done slots; a longer one begins a new run.
+    private static let filledGap: UInt64 = 64
 
     /// The lowest position that is not done; the next one to be read where all are done.
     private(set) var base: UInt64
+    private var runs: Deque<Run>
     private var slots: Deque<UInt8> = []
+    /// Number of the slot that is first in `slots`.
+    private var firstSlot: UInt64 = 0
     /// Positions in the window that are not done.
     private(set) var open = 0
     private(set) var held = 0
 
-    init(base: UInt64) { self.base = base }
+    init(base: UInt64, longestSpan: Int = 8 << 20) {
+        self.base = base
+        self.longestSpan = longestSpan
+        runs = [Run(position: base, slot: 0)]
+    }
 
-    /// Positions that the window spans, the done ones included.
+    /// Positions that the window keeps, the done ones included.
     var span: Int { slots.count }
 
     /// One above the highest position read.
-    var end: UInt64 { base + UInt64(slots.count) }
+    var end: UInt64 {
+        guard let last = runs.last else { return base }
+        return last.position + (firstSlot + UInt64(slots.count) - last.slot)
+    }
 
-    /// The state of a position that was read just now. Positions that the journal skipped become done.
+    /// The state of a position that was read just now. Positions that the journal skipped are done.
     ///
-    /// `nil`: the window cannot span it yet; the caller reads it again when earlier positions are done.
+    /// `nil`: the window cannot keep it yet; the caller reads it again when earlier positions are done.
     mutating func read(_ position: UInt64) -> Slot? {
         if position < base { return .done }
         if position < end { return self[position] }
-        if open == 0 {
-            base = position
-            slots.removeAll(keepingCapacity: true)
-        }
+        if open == 0 { self = DeliveryWindow(base: position, longestSpan: longestSpan) }
         let skipped = position - end
-        guard skipped < UInt64(Self.longestSpan - slots.count) else { return nil }
-        for _ in 0..<skipped { slots.append(Slot.done.rawValue) }
+        guard slots.count < longestSpan else { return nil }
+        if skipped <= Self.filledGap {
+            slots.append(contentsOf: repeatElement(Slot.done.rawValue, count: Int(skipped)))
+        } else {
+            runs.append(Run(position: position, slot: firstSlot + UInt64(slots.count)))
+        }
         slots.append(Slot.waiting.rawValue)
         open += 1
         return .waiting
     }
 
+    /// `done` for a position outside the window or in a gap, which cannot be set.
     subscript(position: UInt64) -> Slot {
         get {
-            guard position >= base, position < end else { return .done }
-            return Slot(rawValue: slots[Int(position - base)]) ?? .done
+            guard let index = index(of: position) else { return .done }
+            return Slot(rawValue: slots[index]) ?? .done
         }
         set {
-            guard position >= base, position < end else { return }
-            let index = Int(position - base)
+            guard let index = index(of: position) else { return }
             let old = Slot(rawValue: slots[index]) ?? .done
             if old == newValue { return }
             if old == .done { open += 1 }
@@ -79,10 +100,25 @@ struct DeliveryWindow {
         }
     }
 
-    private mutating func advance() {
-        while let first = slots.first, first == Slot.done.rawValue {
-            slots.removeFirst()
-            base += 1
+    private func index(of position: UInt64) -> Int? {
+        guard position >= base else { return nil }
+        // Nearly always there is one run.
+        var next = firstSlot + UInt64(slots.count)
+        for run in runs.reversed() {
+            if position >= run.position {
+                let slot = run.slot + (position - run.position)
+                return slot < next && slot >= firstSlot ? Int(slot - firstSlot) : nil
+            }
+            next = run.slot
         }
+        return nil
+    }
+
+    private mutating func advance() {
+        let done = slots.firstIndex { $0 != Slot.done.rawValue } ?? slots.count
+        slots.removeFirst(done)
+        firstSlot += UInt64(done)
+        while runs.count > 1, runs[1].slot <= firstSlot { runs.removeFirst() }
+        if let run = runs.first { base = run.position + (firstSlot - run.slot) }
     }
 }
