@@ -35,7 +35,10 @@ extension Normalizer {
         record.headers.append("b24_received_at") { receivedAt.write(into: &$0, withMilliseconds: true) }
         record.headers.append("b24_portal", portal)
         let code = cleaned(event.sentCode)
-        record.headers.append("b24_event", code.prefix(UTF8Text.wholeCharacters(of: code, within: 256)))
+        record.headers.append(
+            "b24_event",
+            code.prefix(code.withUnsafeBytes { UTF8Text.wholeCharacters(of: $0, within: 256) })
+        )
         if let tokenDigest { record.headers.append("b24_token_sha256", tokenDigest.hexadecimal) }
         if let id { record.headers.append("b24_id") { id.write(into: &$0) } }
         record.value.raw("[")
@@ -50,6 +53,16 @@ extension Normalizer {
         }
         record.value.raw("]")
         if redactor.isExhausted { throw .tooAlike }
+    }
+
+    /// Text of the event normalised last, without its secrets and control characters, for a log line.
+    package mutating func shown(_ text: ArraySlice<UInt8>, longest: Int) -> String {
+        String(decoding: cleaned(text).prefix(longest), as: UTF8.self)
+    }
+
+    private mutating func cleaned(_ text: ArraySlice<UInt8>) -> [UInt8] {
+        texts.removeAll()
+        return text.withUnsafeBytes { text in texts.add(text, without: &redactor).map { Array(texts.bytes[$0]) } ?? [] }
     }
 
     /// The name and the value of one pair. Of a secret neither the value is shown nor what follows in the name: of

@@ -1,96 +1,125 @@
 /// Writes CloudEvents attributes where the mode wants them: as JSON members or as headers.
+///
+/// All attributes are texts. In JSON each one's name ends the text of the one before, so that a member takes two writes;
+/// `specversion` comes first and `data` last.
 struct EnvelopeWriter {
-    let mode: EnvelopeMode
-    var record: EventRecord
-    private var scratch: [UInt8] = []
-    private var isFirst = true
+    /// An attribute's name as either mode writes it.
+    struct Name {
+        let member: StaticString
+        let header: StaticString
+    }
 
-    init(mode: EnvelopeMode, record: EventRecord) {
-        self.mode = mode
-        self.record = record
+    let mode: EnvelopeMode
+
+    func begin(_ record: inout EventRecord) {
         switch mode {
         case .structured:
-            self.record.value.raw("{")
-            self.record.headers.append("content-type", "application/cloudevents+json; charset=UTF-8")
+            record.value.raw("{\"specversion\":\"1.0")
+            record.headers.append("content-type", "application/cloudevents+json; charset=UTF-8")
         case .binary:
-            self.record.headers.append("content-type", "application/json")
+            record.headers.append("content-type", "application/json")
+            record.headers.append("ce_specversion", "1.0")
         }
     }
 
-    mutating func constant(_ name: StaticString, _ value: StaticString) {
-        safe(name) { output in value.withUTF8Buffer { output.append(contentsOf: $0) } }
-    }
-
     /// An attribute whose text needs no escaping.
-    mutating func safe(_ name: StaticString, _ write: (inout [UInt8]) -> Void) {
+    @inline(__always)
+    func safe(_ name: Name, to record: inout EventRecord, _ write: (inout [UInt8]) -> Void) {
         switch mode {
-        case .binary: record.headers.append(name, prefix: "ce_", value: write)
         case .structured:
-            begin(name)
-            record.value.raw("\"")
+            record.value.raw(name.member)
             write(&record.value.bytes)
-            record.value.raw("\"")
+        case .binary: record.headers.append(name.header, value: write)
         }
     }
 
     /// An attribute of any valid UTF-8.
-    mutating func text(_ name: StaticString, _ write: (inout [UInt8]) -> Void) {
+    func text(_ name: Name, _ value: UnsafeRawBufferPointer, to record: inout EventRecord) {
         switch mode {
-        case .binary: record.headers.append(name, prefix: "ce_", value: write)
         case .structured:
-            scratch.removeAll(keepingCapacity: true)
-            write(&scratch)
-            begin(name)
-            record.value.string(scratch[...])
+            record.value.raw(name.member)
+            record.value.contents(value)
+        case .binary: record.headers.append(name.header, value)
         }
     }
 
-    /// The same; an empty or absent value leaves the attribute out.
-    mutating func text(_ name: StaticString, _ value: [UInt8]?) {
-        guard let value, !value.isEmpty else { return }
-        text(name) { $0.append(contentsOf: value) }
+    /// The entity, and behind a slash the id if there is one.
+    func subject(_ entity: [UInt8], _ id: UnsafeRawBufferPointer?, to record: inout EventRecord) {
+        safe(.subject, to: &record) { output in
+            output.append(contentsOf: entity)
+            if id != nil { output.append(UInt8(ascii: "/")) }
+        }
+        guard let id else { return }
+        switch mode {
+        case .structured: record.value.contents(id)
+        case .binary: record.headers.extendLast(by: id)
+        }
+    }
+
+    /// The record's key.
+    func partitionKey(to record: inout EventRecord) {
+        switch mode {
+        case .structured:
+            record.value.raw(Name.partitionKey.member)
+            record.key.withUnsafeBytes { record.value.contents($0) }
+        case .binary: record.headers.append(Name.partitionKey.header, record.key)
+        }
     }
 
     /// A header that structured mode has beside the envelope. In binary mode the attribute itself is that header.
-    mutating func header(_ name: StaticString, _ write: (inout [UInt8]) -> Void) {
-        if mode == .structured { record.headers.append(name, value: write) }
-    }
-
-    /// A header of both modes that is no attribute of the binding.
-    mutating func passedThroughHeader(_ name: StaticString, _ value: [UInt8]) {
-        record.headers.append(name, value)
+    @inline(__always)
+    func header(_ name: Name, to record: inout EventRecord, _ write: (inout [UInt8]) -> Void) {
+        if mode == .structured { record.headers.append(name.header, value: write) }
     }
 
     /// `datacontenttype`, which is the content-type header in binary mode.
-    mutating func contentType() {
-        if mode == .structured { constant("datacontenttype", "application/json") }
+    func contentType(to record: inout EventRecord) {
+        if mode == .structured { record.value.raw("\",\"datacontenttype\":\"application/json") }
     }
 
     /// Replica name and 20 digits that the journal fills in when it knows the position.
-    mutating func sequence(_ replica: [UInt8]) {
-        text("sequence") { output in
-            output.append(contentsOf: replica)
-            output.append(contentsOf: ".00000000000000000000".utf8)
-        }
-        record.sequencePlace =
-            switch mode {
-            case .structured: .value(record.value.bytes.count - 21)
-            case .binary: .headers(record.headers.bytes.count - 20)
+    func sequence(_ replica: [UInt8], to record: inout EventRecord) {
+        let zeros: StaticString = ".00000000000000000000"
+        switch mode {
+        case .structured:
+            record.value.raw(Name.sequence.member)
+            replica.withUnsafeBytes { record.value.contents($0) }
+            record.value.raw(zeros)
+            record.sequencePlace = .value(record.value.bytes.count - 20)
+        case .binary:
+            record.headers.append(Name.sequence.header) { output in
+                output.append(contentsOf: replica)
+                zeros.withUTF8Buffer { output.append(contentsOf: $0) }
             }
+            record.sequencePlace = .headers(record.headers.bytes.count - 20)
+        }
     }
 
-    mutating func beginData() {
-        if mode == .structured { begin("data") }
+    func beginData(_ record: inout EventRecord) {
+        if mode == .structured { record.value.raw("\",\"data\":") }
     }
 
-    mutating func end() {
+    func end(_ record: inout EventRecord) {
         if mode == .structured { record.value.raw("}") }
     }
+}
 
-    private mutating func begin(_ name: StaticString) {
-        record.value.raw(isFirst ? "\"" : ",\"")
-        isFirst = false
-        record.value.raw(name)
-        record.value.raw("\":")
-    }
+extension EnvelopeWriter.Name {
+    static var id: Self { Self(member: "\",\"id\":\"", header: "ce_id") }
+    static var source: Self { Self(member: "\",\"source\":\"", header: "ce_source") }
+    static var type: Self { Self(member: "\",\"type\":\"", header: "ce_type") }
+    static var subject: Self { Self(member: "\",\"subject\":\"", header: "ce_subject") }
+    static var time: Self { Self(member: "\",\"time\":\"", header: "ce_time") }
+    static var partitionKey: Self { Self(member: "\",\"partitionkey\":\"", header: "ce_partitionkey") }
+    static var sequence: Self { Self(member: "\",\"sequence\":\"", header: "ce_sequence") }
+    static var recordedTime: Self { Self(member: "\",\"recordedtime\":\"", header: "ce_recordedtime") }
+    static var event: Self { Self(member: "\",\"b24event\":\"", header: "ce_b24event") }
+    static var domain: Self { Self(member: "\",\"b24domain\":\"", header: "ce_b24domain") }
+    static var entity: Self { Self(member: "\",\"b24entity\":\"", header: "ce_b24entity") }
+    static var entityID: Self { Self(member: "\",\"b24entityid\":\"", header: "ce_b24entityid") }
+    static var action: Self { Self(member: "\",\"b24action\":\"", header: "ce_b24action") }
+    static var origin: Self { Self(member: "\",\"b24origin\":\"", header: "ce_b24origin") }
+    static var handlerID: Self { Self(member: "\",\"b24handlerid\":\"", header: "ce_b24handlerid") }
+    static var user: Self { Self(member: "\",\"b24user\":\"", header: "ce_b24user") }
+    static var traceParent: Self { Self(member: "\",\"traceparent\":\"", header: "ce_traceparent") }
 }

@@ -38,9 +38,9 @@ package struct RecordHeaders: Sendable {
         lengths.removeAll(keepingCapacity: true)
     }
 
-    mutating func append(_ name: StaticString, prefix: StaticString = "", value: (inout [UInt8]) -> Void) {
+    @inline(__always)
+    mutating func append(_ name: StaticString, value: (inout [UInt8]) -> Void) {
         let start = bytes.count
-        prefix.withUTF8Buffer { bytes.append(contentsOf: $0) }
         name.withUTF8Buffer { bytes.append(contentsOf: $0) }
         let middle = bytes.count
         value(&bytes)
@@ -53,6 +53,12 @@ package struct RecordHeaders: Sendable {
 
     mutating func append(_ name: StaticString, _ value: some Collection<UInt8>) {
         append(name) { output in output.append(contentsOf: value) }
+    }
+
+    mutating func extendLast(by value: UnsafeRawBufferPointer) {
+        guard !lengths.isEmpty else { return }
+        bytes.append(contentsOf: value)
+        lengths[lengths.count - 1].value += value.count
     }
 
     /// Calls `header` for each, in order.

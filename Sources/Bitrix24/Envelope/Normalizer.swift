@@ -11,7 +11,7 @@ package struct Receipt: Sendable {
     package var id: EnvelopeID
     package var receivedAt: Timestamp
     package var origin: EventOrigin
-    /// The request's header of that name, passed through if well-formed (https://www.w3.org/TR/trace-context/).
+    /// The request's header of that name, passed through if well-formed.
     package var traceparent: String?
 
     package init(id: EnvelopeID, receivedAt: Timestamp, origin: EventOrigin, traceparent: String? = nil) {
@@ -26,15 +26,18 @@ package struct Receipt: Sendable {
 package struct Normalizer: Sendable {
     let topic: TopicTemplate
     let key: KeyTemplate
-    let mode: EnvelopeMode
+    let envelope: EnvelopeWriter
     /// First half of the attribute `sequence`. `nil`: there is no journal and no such attribute.
     let replica: [UInt8]?
     var redactor = Redactor()
+    var texts = CleanTexts()
+    /// The parts of an id put together, before they are cleaned: a token may lie across them.
+    private var joined: [UInt8] = []
 
     package init(topic: TopicTemplate, key: KeyTemplate, mode: EnvelopeMode, replica: String?) {
         self.topic = topic
         self.key = key
-        self.mode = mode
+        envelope = EnvelopeWriter(mode: mode)
         self.replica = replica.map { name in
             var cleaned: [UInt8] = []
             Array(name.utf8).withUnsafeBytes { UTF8Text.attribute($0, into: &cleaned) }
@@ -44,8 +47,8 @@ package struct Normalizer: Sendable {
 
     /// Writes the record of `event` over what `record` held.
     ///
-    /// - Parameter domain: the portal's domain from its record, for the topic's placeholder.
-    /// - Throws: `RedactionError` when the body has too many secrets to be sure of removing them.
+    /// - Parameter domain: the portal's domain from its record, for the placeholders of topic and key.
+    /// - Throws: `RedactionError` when the body's secrets cannot all be looked for. The record then holds nothing of use.
     package mutating func normalize(
         _ event: InboundEvent,
         of form: BracketForm,
@@ -56,124 +59,173 @@ package struct Normalizer: Sendable {
         record.removeAll()
         try redactor.learn(from: form)
         let type = event.eventType ?? EventCatalog.unknown
-        let id = type.idPath.value(in: form).map { cleaned($0) }
-        let values = TemplateValues(
-            eventType: type,
-            memberID: String(decoding: cleaned(event.sentMemberID), as: UTF8.self),
-            domain: domain.map { String(decoding: cleaned(Array($0.utf8)), as: UTF8.self) },
-            orderID: type.orderPath.value(in: form).map { cleaned($0) } ?? id
-        )
-        topic.render(values, into: &record.topic)
-        key.render(values, into: &record.key)
-
-        var envelope = EnvelopeWriter(mode: mode, record: record)
-        record = EventRecord()
-        writeAttributes(of: event, type: type, id: id, values: values, form: form, receipt: receipt, to: &envelope)
-        envelope.beginData()
-        if let data = form.child(of: BracketForm.root, named: "data") {
-            write(data, of: form, to: &envelope.record.value)
-        } else {
-            envelope.record.value.raw("{}")
+        form.withView { view in
+            let places = clean(event, type: type, trace: receipt.traceparent, of: view)
+            texts.bytes.withUnsafeBytes { texts in
+                let source = AttributeSource(
+                    values: TemplateValues(
+                        eventType: type,
+                        memberID: texts.part(places.memberID),
+                        domain: domain,
+                        orderID: places.orderID.map { texts.part($0) }
+                    ),
+                    texts: texts,
+                    places: places,
+                    happened: view.scalar(of: BracketForm.root, named: "ts").flatMap { Timestamp(unixSeconds: $0) },
+                    receipt: receipt
+                )
+                topic.render(source.values, into: &record.topic)
+                key.render(source.values, into: &record.key)
+                writeAttributes(from: source, to: &record)
+            }
+            envelope.beginData(&record)
+            if let data = view.child(of: BracketForm.root, named: "data") {
+                write(data, of: view, to: &record.value)
+            } else {
+                record.value.raw("{}")
+            }
+            envelope.end(&record)
         }
-        envelope.end()
-        record = envelope.record
         if redactor.isExhausted { throw .tooAlike }
     }
 
-    private mutating func writeAttributes(
-        of event: InboundEvent,
-        type: EventType,
-        id: [UInt8]?,
-        values: TemplateValues,
-        form: BracketForm,
-        receipt: Receipt,
-        to envelope: inout EnvelopeWriter
-    ) {
-        envelope.constant("specversion", "1.0")
-        envelope.header("ce_id") { receipt.id.write(into: &$0) }
-        envelope.header("ce_type") { $0.append(contentsOf: type.cloudEventType.utf8) }
-        envelope.safe("id") { receipt.id.write(into: &$0) }
-        envelope.safe("source") { output in
-            output.append(contentsOf: "/bitrix24/".utf8)
-            Self.percentEncode(values.memberID.utf8, into: &output)
-        }
-        envelope.safe("type") { $0.append(contentsOf: type.cloudEventType.utf8) }
-        envelope.text("subject") { output in
-            output.append(contentsOf: type.entity.utf8)
-            if let id {
-                output.append(UInt8(ascii: "/"))
-                output.append(contentsOf: id)
+    // MARK: Attributes
+
+    /// Where in `texts` the request's texts stand that become attributes.
+    private struct Places {
+        var memberID = 0..<0
+        var id: Range<Int>?
+        /// What orders the event, mostly its id.
+        var orderID: Range<Int>?
+        var code: Range<Int>?
+        var domain: Range<Int>?
+        var handlerID: Range<Int>?
+        var user: Range<Int>?
+        var trace: Range<Int>?
+    }
+
+    /// All that attributes are made of.
+    private struct AttributeSource {
+        let values: TemplateValues
+        let texts: UnsafeRawBufferPointer
+        let places: Places
+        let happened: Timestamp?
+        let receipt: Receipt
+    }
+
+    private mutating func clean(_ event: InboundEvent, type: EventType, trace: String?, of form: FormView) -> Places {
+        texts.removeAll()
+        var places = Places()
+        event.sentMemberID.withUnsafeBytes { places.memberID = texts.add($0, without: &redactor) ?? 0..<0 }
+        places.id = clean(type.idPath, of: form)
+        places.orderID = type.orderPath.isNone ? places.id : clean(type.orderPath, of: form) ?? places.id
+        event.sentCode.withUnsafeBytes { places.code = texts.add($0, without: &redactor) }
+        places.domain = texts.add(form.scalar(of: event.auth, named: "domain"), without: &redactor)
+        places.handlerID = texts.add(
+            form.scalar(of: BracketForm.root, named: "event_handler_id"),
+            without: &redactor
+        )
+        places.user = texts.add(form.scalar(of: event.auth, named: "user_id"), without: &redactor)
+        if var trace, TraceParent.isWellFormed(trace) {
+            trace.withUTF8 { trace in
+                let trace = UnsafeRawBufferPointer(trace)
+                let place = texts.add(trace, without: &redactor)
+                // With a token cut out of it, it would lead nowhere.
+                if let place, texts.bytes[place].elementsEqual(trace) { places.trace = place }
             }
         }
-        let happened = form.scalar(of: BracketForm.root, named: "ts").flatMap(Timestamp.init(unixSeconds:))
-        envelope.safe("time") { output in
-            (happened ?? receipt.receivedAt).write(into: &output, withMilliseconds: happened == nil)
+        return places
+    }
+
+    private mutating func clean(_ path: ValuePath, of form: FormView) -> Range<Int>? {
+        joined.removeAll(keepingCapacity: true)
+        guard path.appendValue(in: form, to: &joined) else { return nil }
+        return joined.withUnsafeBytes { texts.add($0, without: &redactor) }
+    }
+
+    private func writeAttributes(from source: AttributeSource, to record: inout EventRecord) {
+        let (places, receipt, type) = (source.places, source.receipt, source.values.eventType)
+        envelope.begin(&record)
+        envelope.header(.id, to: &record) { receipt.id.write(into: &$0) }
+        envelope.header(.type, to: &record) { $0.append(contentsOf: type.cloudEventTypeBytes) }
+        envelope.safe(.id, to: &record) { receipt.id.write(into: &$0) }
+        envelope.safe(.source, to: &record) { PortalSource.write(source.values.memberID, into: &$0) }
+        envelope.safe(.type, to: &record) { $0.append(contentsOf: type.cloudEventTypeBytes) }
+        envelope.subject(type.entityBytes, places.id.map { source.texts.part($0) }, to: &record)
+        envelope.safe(.time, to: &record) { output in
+            (source.happened ?? receipt.receivedAt).write(into: &output, withMilliseconds: source.happened == nil)
         }
-        envelope.contentType()
-        let key = envelope.record.key
-        envelope.text("partitionkey") { $0.append(contentsOf: key) }
-        if let replica { envelope.sequence(replica) }
-        envelope.safe("recordedtime") { receipt.receivedAt.write(into: &$0, withMilliseconds: true) }
-        envelope.text("b24event", cleaned(event.sentCode))
-        envelope.text("b24domain", form.scalar(of: event.auth, named: "domain").map { cleaned($0) })
-        envelope.safe("b24entity") { $0.append(contentsOf: type.entity.utf8) }
-        envelope.text("b24entityid", id)
-        envelope.safe("b24action") { $0.append(contentsOf: type.action.utf8) }
-        envelope.safe("b24origin") { $0.append(contentsOf: receipt.origin.rawValue.utf8) }
-        envelope.text(
-            "b24handlerid",
-            form.scalar(of: BracketForm.root, named: "event_handler_id").map { cleaned($0) }
-        )
-        envelope.text("b24user", form.scalar(of: event.auth, named: "user_id").map { cleaned($0) })
-        if let trace = receipt.traceparent, TraceParent.isWellFormed(trace) {
-            let text = Array(trace.utf8)
-            // With a token cut out of it, it would lead nowhere.
-            guard text.withUnsafeBytes({ redactor.redacted($0) }) == nil else { return }
-            envelope.text("traceparent", text)
-            envelope.passedThroughHeader("traceparent", text)
+        envelope.contentType(to: &record)
+        envelope.partitionKey(to: &record)
+        if let replica { envelope.sequence(replica, to: &record) }
+        envelope.safe(.recordedTime, to: &record) { receipt.receivedAt.write(into: &$0, withMilliseconds: true) }
+        write(.event, places.code, from: source, to: &record)
+        write(.domain, places.domain, from: source, to: &record)
+        envelope.safe(.entity, to: &record) { $0.append(contentsOf: type.entityBytes) }
+        write(.entityID, places.id, from: source, to: &record)
+        envelope.safe(.action, to: &record) { $0.append(contentsOf: type.actionBytes) }
+        envelope.safe(.origin, to: &record) { $0.append(contentsOf: receipt.origin.rawValue.utf8) }
+        write(.handlerID, places.handlerID, from: source, to: &record)
+        write(.user, places.user, from: source, to: &record)
+        if let trace = places.trace {
+            write(.traceParent, trace, from: source, to: &record)
+            record.headers.append("traceparent", source.texts.part(trace))
         }
     }
 
+    /// An attribute with no value is left out.
+    private func write(
+        _ name: EnvelopeWriter.Name,
+        _ place: Range<Int>?,
+        from source: AttributeSource,
+        to record: inout EventRecord
+    ) {
+        if let place { envelope.text(name, source.texts.part(place), to: &record) }
+    }
+
+    // MARK: Data
+
     /// `data` as PHP's `json_encode` would write it, without the request's secrets.
-    private mutating func write(_ node: BracketForm.Node, of form: BracketForm, to json: inout JSONText) {
-        if form.isSecret(node) {
+    private mutating func write(_ node: BracketForm.Node, of form: FormView, to json: inout JSONText) {
+        let entry = form.entry(node)
+        if entry.isSecret {
             json.raw("\"[redacted]\"")
             return
         }
-        let entry = form.entries[Int(node.index)]
         guard entry.isMap else {
-            form.text[entry.value.range].withUnsafeBytes { _ = write($0, to: &json) }
+            write(form.bytes(entry.value), to: &json)
             return
         }
         json.raw(entry.isSequential ? "[" : "{")
         var names: MemberNames?
-        var next = entry.firstChild
-        while next >= 0 {
-            let child = form.entries[Int(next)]
+        var next = BracketForm.Node(index: entry.firstChild)
+        while next.index >= 0 {
+            let child = form.entry(next)
             if !entry.isSequential {
                 let start = json.bytes.count
-                let isChanged = form.text[child.name.range].withUnsafeBytes { write($0, to: &json) }
-                if isChanged {
-                    var unique = names ?? unchangedNames(of: node, in: form)
-                    unique.makeUnique(&json, from: start)
-                    names = unique
+                if write(form.bytes(child.name), to: &json) {
+                    var taken = names ?? unchangedNames(of: entry, in: form)
+                    taken.makeUnique(&json, from: start)
+                    names = taken
                 }
                 json.raw(":")
             }
-            write(BracketForm.Node(index: next), of: form, to: &json)
-            next = child.nextSibling
-            if next >= 0 { json.raw(",") }
+            write(next, of: form, to: &json)
+            next = BracketForm.Node(index: child.nextSibling)
+            if next.index >= 0 { json.raw(",") }
         }
         json.raw(entry.isSequential ? "]" : "}")
     }
 
     /// The names of a map's members that are written as they are.
-    private mutating func unchangedNames(of map: BracketForm.Node, in form: BracketForm) -> MemberNames {
+    private mutating func unchangedNames(of map: BracketForm.Entry, in form: FormView) -> MemberNames {
         var names = MemberNames()
-        for child in form.children(of: map) {
+        var next = map.firstChild
+        while next >= 0 {
+            let child = form.entry(BracketForm.Node(index: next))
             var text = JSONText()
-            let isChanged = form.name(child).withUnsafeBytes { write($0, to: &text) }
-            if !isChanged { names.insert(text.bytes) }
+            if !write(form.bytes(child.name), to: &text) { names.insert(text.bytes) }
+            next = child.nextSibling
         }
         return names
     }
@@ -192,58 +244,5 @@ package struct Normalizer: Sendable {
         }
         json.raw("\"")
         return isRedacted || json.repairs != repairs
-    }
-
-    /// Text from the request as an attribute may hold it.
-    mutating func cleaned(_ text: some Collection<UInt8>) -> [UInt8] {
-        var output: [UInt8] = []
-        Array(text).withUnsafeBytes { bytes in
-            redactor.cut(bytes) {
-                UTF8Text.attribute($0, into: &output)
-            } token: {
-                output.append(contentsOf: Redactor.replacement)
-            }
-        }
-        return output
-    }
-
-    /// Text of the event normalised last, without its secrets and control characters, for a log line.
-    package mutating func shown(_ text: ArraySlice<UInt8>, longest: Int) -> String {
-        String(decoding: cleaned(text).prefix(longest), as: UTF8.self)
-    }
-
-    /// RFC 3986: all but unreserved characters.
-    private static func percentEncode(_ text: some Sequence<UInt8>, into output: inout [UInt8]) {
-        let digits = Array("0123456789ABCDEF".utf8)
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                output.append(byte)
-            default:
-                output.append(UInt8(ascii: "%"))
-                output.append(digits[Int(byte >> 4)])
-                output.append(digits[Int(byte & 15)])
-            }
-        }
-    }
-}
-
-enum TraceParent {
-    /// Version, trace id, parent id and flags in lower-case hexadecimal, of which later versions may have more. No id is
-    /// all zeros, and there is no version `ff`.
-    static func isWellFormed(_ text: String) -> Bool {
-        let fields = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        guard fields.count >= 4, text.utf8.count <= 128, zip(fields, [2, 32, 16, 2]).allSatisfy({ $0.count == $1 }),
-            !fields[0].elementsEqual("ff".utf8), fields.count == 4 || !fields[0].elementsEqual("00".utf8),
-            fields[1...2].allSatisfy({ id in id.contains { $0 != UInt8(ascii: "0") } })
-        else { return false }
-        return fields.allSatisfy { field in
-            field.allSatisfy { byte in
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
-            }
-        }
     }
 }

@@ -1,7 +1,8 @@
 /// Text with placeholders such as `{entity}`, from the configuration.
 struct Template: Sendable {
     enum Part: Sendable, Equatable {
-        case literal([UInt8])
+        /// Bytes within `literals`.
+        case literal(Range<Int>)
         case placeholder(Placeholder)
     }
 
@@ -10,15 +11,22 @@ struct Template: Sendable {
     }
 
     let parts: [Part]
+    let literals: [UInt8]
 
     init(_ text: String, allowing allowed: [Placeholder]) throws(TemplateError) {
         var parts: [Part] = []
+        var literals: [UInt8] = []
+        func add(_ literal: Substring) {
+            guard !literal.isEmpty else { return }
+            parts.append(.literal(literals.count..<literals.count + literal.utf8.count))
+            literals += literal.utf8
+        }
         var rest = Substring(text)
         while let open = rest.firstIndex(where: { $0 == "{" || $0 == "}" }) {
             guard rest[open] == "{", let close = rest[open...].firstIndex(of: "}") else {
                 throw TemplateError("has a brace without its partner; write placeholders as {\(allowed[0].rawValue)}")
             }
-            if open > rest.startIndex { parts.append(.literal(Array(rest[..<open].utf8))) }
+            add(rest[..<open])
             let name = String(rest[rest.index(after: open)..<close])
             guard let placeholder = Placeholder(rawValue: name), allowed.contains(placeholder) else {
                 let known = allowed.map { "{\($0.rawValue)}" }.joined(separator: ", ")
@@ -27,9 +35,10 @@ struct Template: Sendable {
             parts.append(.placeholder(placeholder))
             rest = rest[rest.index(after: close)...]
         }
-        if !rest.isEmpty { parts.append(.literal(Array(rest.utf8))) }
+        add(rest)
         guard !parts.isEmpty else { throw TemplateError("is empty; leave it out to get the default") }
         self.parts = parts
+        self.literals = literals
     }
 }
 
@@ -42,13 +51,13 @@ package struct TemplateError: Error, CustomStringConvertible {
 
 /// What the placeholders stand for in one event.
 struct TemplateValues {
-    var eventType: EventType
+    let eventType: EventType
     /// Valid UTF-8 without control characters, as in the attribute `partitionkey`.
-    var memberID: String
+    let memberID: UnsafeRawBufferPointer
     /// From the portal's record, never from the body.
-    var domain: String?
-    /// What orders the event. `nil`: it concerns the portal as a whole.
-    var orderID: [UInt8]?
+    let domain: String?
+    /// What orders the event, as clean as the member_id. `nil`: it concerns the portal as a whole.
+    let orderID: UnsafeRawBufferPointer?
 }
 
 /// The setting `kafka.topic`.
@@ -61,13 +70,14 @@ package struct TopicTemplate: Sendable {
     /// - Throws: `TemplateError` for an unknown placeholder or a character that no topic name may have.
     package init(_ text: String) throws(TemplateError) {
         template = try Template(text, allowing: [.entity, .scope, .action, .portal, .domain])
-        for case .literal(let bytes) in template.parts where !bytes.allSatisfy(Self.isLegal) {
+        guard template.literals.allSatisfy(Self.isLegal) else {
             throw TemplateError(
                 "may hold letters, digits, '.', '_' and '-' beside its placeholders; leave out the rest"
             )
         }
-        if case .literal(let bytes) = template.parts[0], template.parts.count == 1 {
-            guard bytes != Array(".".utf8), bytes != Array("..".utf8), bytes.count <= Self.longestName else {
+        if case .literal = template.parts[0], template.parts.count == 1 {
+            let name = template.literals
+            guard name != Array(".".utf8), name != Array("..".utf8), name.count <= Self.longestName else {
                 throw TemplateError("is no legal topic name; use 1 to \(Self.longestName) characters, not '.' or '..'")
             }
         }
@@ -79,7 +89,8 @@ package struct TopicTemplate: Sendable {
         guard !template.parts.contains(where: perPortal.contains) else { return nil }
         return (catalog.eventTypes + [EventCatalog.unknown]).reduce(into: []) { names, type in
             var name: [UInt8] = []
-            render(TemplateValues(eventType: type, memberID: "", domain: nil, orderID: nil), into: &name)
+            let noPortal = UnsafeRawBufferPointer(start: nil, count: 0)
+            render(TemplateValues(eventType: type, memberID: noPortal, domain: nil, orderID: nil), into: &name)
             names.insert(String(decoding: name, as: UTF8.self))
         }
     }
@@ -90,12 +101,13 @@ package struct TopicTemplate: Sendable {
         let start = output.count
         for part in template.parts {
             switch part {
-            case .literal(let bytes): output.append(contentsOf: bytes)
-            case .placeholder(.entity): Self.append(values.eventType.entity, to: &output)
-            case .placeholder(.scope): Self.append(values.eventType.scope, to: &output)
-            case .placeholder(.action): Self.append(values.eventType.action, to: &output)
+            case .literal(let bytes): output.append(contentsOf: template.literals[bytes])
+            // The catalog's words are legal.
+            case .placeholder(.entity): output.append(contentsOf: values.eventType.entityBytes)
+            case .placeholder(.scope): output.append(contentsOf: values.eventType.scopeBytes)
+            case .placeholder(.action): output.append(contentsOf: values.eventType.actionBytes)
             case .placeholder(.portal): Self.append(values.memberID, to: &output)
-            case .placeholder(.domain): Self.append(values.domain ?? "unknown", to: &output)
+            case .placeholder(.domain): Self.append((values.domain ?? "unknown").utf8, to: &output)
             case .placeholder(.id): break
             }
         }
@@ -105,12 +117,12 @@ package struct TopicTemplate: Sendable {
             output.append(UInt8(ascii: "-"))
             output.append(contentsOf: digest)
         }
-        let isDots = output[start...].allSatisfy { $0 == UInt8(ascii: ".") } && output.count - start <= 2
+        let isDots = output.count - start <= 2 && output[start...].allSatisfy { $0 == UInt8(ascii: ".") }
         if isDots { output.append(UInt8(ascii: "_")) }
     }
 
-    private static func append(_ text: String, to output: inout [UInt8]) {
-        for byte in text.utf8 { output.append(isLegal(byte) ? byte : UInt8(ascii: "_")) }
+    private static func append(_ text: some Sequence<UInt8>, to output: inout [UInt8]) {
+        for byte in text { output.append(isLegal(byte) ? byte : UInt8(ascii: "_")) }
     }
 
     private static func isLegal(_ byte: UInt8) -> Bool {
@@ -133,7 +145,7 @@ package struct KeyTemplate: Sendable {
     /// - Throws: `TemplateError` for an unknown placeholder or a control character, which an attribute may not have.
     package init(_ text: String) throws(TemplateError) {
         template = try Template(text, allowing: [.portal, .entity, .id, .action, .scope, .domain])
-        for case .literal(let bytes) in template.parts where !bytes.withUnsafeBytes(UTF8Text.isAttribute) {
+        guard template.literals.withUnsafeBytes(UTF8Text.isAttribute) else {
             throw TemplateError("holds a control character; leave it out")
         }
     }
@@ -145,12 +157,14 @@ package struct KeyTemplate: Sendable {
         for part in template.parts {
             let end = output.count
             switch part {
-            case .literal(let bytes): output.append(contentsOf: bytes)
-            case .placeholder(.portal): output.append(contentsOf: values.memberID.utf8)
-            case .placeholder(.entity): output.append(contentsOf: values.eventType.entity.utf8)
-            case .placeholder(.action): output.append(contentsOf: values.eventType.action.utf8)
-            case .placeholder(.scope): output.append(contentsOf: values.eventType.scope.utf8)
-            case .placeholder(.domain): output.append(contentsOf: (values.domain ?? "unknown").utf8)
+            case .literal(let bytes): output.append(contentsOf: template.literals[bytes])
+            case .placeholder(.portal): output.append(contentsOf: values.memberID)
+            case .placeholder(.entity): output.append(contentsOf: values.eventType.entityBytes)
+            case .placeholder(.action): output.append(contentsOf: values.eventType.actionBytes)
+            case .placeholder(.scope): output.append(contentsOf: values.eventType.scopeBytes)
+            case .placeholder(.domain):
+                var domain = values.domain ?? "unknown"
+                domain.withUTF8 { UTF8Text.attribute(UnsafeRawBufferPointer($0), into: &output) }
             case .placeholder(.id):
                 if let id = values.orderID {
                     output.append(contentsOf: id)
@@ -161,9 +175,9 @@ package struct KeyTemplate: Sendable {
             literal = if case .literal = part { end } else { output.count }
         }
         if output.count == start {
-            output.append(contentsOf: values.memberID.utf8)
+            output.append(contentsOf: values.memberID)
             output.append(UInt8(ascii: "/"))
-            output.append(contentsOf: values.eventType.entity.utf8)
+            output.append(contentsOf: values.eventType.entityBytes)
         }
         if output.count - start > Self.longestKey {
             let digest = TokenDigest(token: output[start...]).hexadecimal

@@ -1,5 +1,5 @@
-/// One kind of event: a row of `event-catalog.tsv`.
-package struct EventType: Sendable {
+/// One kind of event: a row of `event-catalog.tsv`. A class, because each event refers to one and none changes it.
+package final class EventType: Sendable {
     /// Upper case, as on the wire.
     package let code: String
     /// Lower case with dots, for example `crm.deal`. Legal in a Kafka topic name.
@@ -15,6 +15,12 @@ package struct EventType: Sendable {
     package let documentationPage: String?
     /// The CloudEvents `type`.
     package let cloudEventType: String
+
+    /// The same in UTF-8, as they are written.
+    let entityBytes: [UInt8]
+    let actionBytes: [UInt8]
+    let scopeBytes: [UInt8]
+    let cloudEventTypeBytes: [UInt8]
 
     init(
         code: String,
@@ -32,7 +38,11 @@ package struct EventType: Sendable {
         self.idPath = idPath
         self.orderPath = orderPath
         self.documentationPage = documentationPage
-        self.cloudEventType = "com.bitrix24.\(entity).\(action)"
+        cloudEventType = "com.bitrix24.\(entity).\(action)"
+        entityBytes = Array(entity.utf8)
+        actionBytes = Array(action.utf8)
+        scopeBytes = Array(scope.utf8)
+        cloudEventTypeBytes = Array(cloudEventType.utf8)
     }
 }
 
@@ -42,7 +52,7 @@ package struct EventType: Sendable {
 /// https://github.com/bitrix24/b24restdocs (api-reference/events/index.md and its neighbours).
 package struct EventCatalog: Sendable {
     package let eventTypes: [EventType]
-    private let indexByCode: [String: Int]
+    private let typeByCode: [String: EventType]
 
     /// What an event becomes that the catalog does not know: it flows all the same.
     package static let unknown = EventType(
@@ -81,17 +91,17 @@ package struct EventCatalog: Sendable {
             )
         }
         eventTypes = types
-        indexByCode = Dictionary(uniqueKeysWithValues: types.enumerated().map { ($1.code, $0) })
+        typeByCode = Dictionary(uniqueKeysWithValues: types.map { ($0.code, $0) })
     }
 
     /// Exact code, then the code without `_<digits>` (a smart process has its number there), both in upper case.
     package func eventType(for upperCaseCode: String) -> EventType? {
-        if let index = indexByCode[upperCaseCode] { return eventTypes[index] }
+        if let type = typeByCode[upperCaseCode] { return type }
         guard let underscore = upperCaseCode.utf8.lastIndex(of: UInt8(ascii: "_")) else { return nil }
         let suffix = upperCaseCode.utf8[upperCaseCode.utf8.index(after: underscore)...]
         guard !suffix.isEmpty, suffix.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
             return nil
         }
-        return indexByCode[String(upperCaseCode[..<underscore])].map { eventTypes[$0] }
+        return typeByCode[String(upperCaseCode[..<underscore])]
     }
 }

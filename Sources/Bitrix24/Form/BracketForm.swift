@@ -68,14 +68,15 @@ package struct BracketForm: Sendable {
 
     package static let root = Node(index: 0)
 
-    /// Drops the arrays' memory if one unusual body made them large, so that it is not kept for ever.
+    /// Drops the arrays' memory if one unusual body made them large, so that it is not kept for ever. The form is then
+    /// empty.
     package mutating func shrink(above byteCount: Int) {
-        if text.count > byteCount { text = [] }
-        if pairs.capacity * MemoryLayout<Pair>.stride > byteCount { pairs = [] }
-        if entries.count * MemoryLayout<Entry>.stride > byteCount {
-            entries = [.root]
-            entryCount = 1
-        }
+        let largest = Swift.max(
+            text.count,
+            pairs.capacity * MemoryLayout<Pair>.stride,
+            entries.count * MemoryLayout<Entry>.stride
+        )
+        if largest > byteCount { self = BracketForm(limits: limits) }
     }
 }
 

@@ -1,4 +1,4 @@
-/// A decoded form, borrowed: reading it counts no references and checks no bounds. Valid within `withView` only.
+/// A decoded form, borrowed: reading it counts no references. Valid within `withView` only.
 struct FormView {
     typealias Node = BracketForm.Node
 
@@ -17,6 +17,7 @@ struct FormView {
     /// The child of a map by the exact bytes of its name.
     func child(of parent: Node, named name: UnsafeRawBufferPointer) -> Node? {
         guard parent.index >= 0 else { return nil }
+        precondition(Int(parent.index) < entries.count, "a node outlived the body that it was decoded from")
         var next = entries[Int(parent.index)].firstChild
         while next >= 0 {
             if bytes(entries[Int(next)].name).equals(name) { return Node(index: next) }
@@ -47,7 +48,9 @@ extension BracketForm {
     @inline(__always)
     func withView<Result>(_ body: (FormView) -> Result) -> Result {
         text.withUnsafeBytes { text in
-            entries.withUnsafeBufferPointer { entries in body(FormView(text: text, entries: entries)) }
+            entries.withUnsafeBufferPointer { entries in
+                body(FormView(text: text, entries: UnsafeBufferPointer(rebasing: entries[..<entryCount])))
+            }
         }
     }
 }

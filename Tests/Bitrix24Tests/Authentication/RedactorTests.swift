@@ -65,7 +65,10 @@ import Testing
 
     @Test func tokensThatBeginAlikeAreToldApart() throws {
         let tokens = (0..<200).map { "f1b2d95f00697df70057c56f00000001-\($0)-" }
-        for token in tokens { #expect(try redacted("<\(token)>", tokens) == "<[redacted]>") }
+        #expect(
+            try redacted(tokens.joined(separator: "<>"), tokens)
+                == repeatElement("[redacted]", count: 200).joined(separator: "<>")
+        )
         #expect(try redacted("<f1b2d95f00697df70057c56f00000001-200->", tokens) == nil)
     }
 
@@ -108,7 +111,7 @@ import Testing
     }
 
     /// A megabyte made to defeat the search: tokens of equal beginnings that differ from the text at their ends.
-    @Test(.timeLimit(.minutes(1)), arguments: [(256, 1000), (2, 250_000), (256, 16)])
+    @Test(.timeLimit(.minutes(1)), arguments: [(256, 1000), (2, 250_000)])
     func tokensMadeToDefeatTheSearchAreRefusedSoon(count: Int, length: Int) throws {
         let fields = (0..<count).map { "auth[\($0)][token]=\(String(repeating: "a", count: length))\($0)" }
         let text = "data[x]=" + String(repeating: "a", count: 1_000_000 - count * (length + 20))

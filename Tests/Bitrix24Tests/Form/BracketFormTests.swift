@@ -59,7 +59,7 @@ import Testing
         var random = SplitMix64(state: 7)
         var form = BracketForm()
         let alphabet = Array("a[]=&%+. \u{0}05Bfz;".utf8) + [0xC3, 0xFF, 0x80]
-        for _ in 0..<20_000 {
+        for _ in 0..<6000 {
             let body = (0..<Int.random(in: 0...60, using: &random)).map { _ in
                 alphabet.randomElement(using: &random) ?? 0
             }
