@@ -8,7 +8,7 @@ package struct Redactor: Sendable {
     /// Most different tokens of one request. The busiest known event, a bot's, brings about ten.
     static let mostTokens = 256
     /// Most bytes of tokens to compare with the texts of one request. The bytes of a request that is not made for it are
-    /// seldom compared at all; one that is costs some 20 ms before it is refused.
+    /// seldom compared at all; one that is costs some milliseconds before it is refused.
     static let mostWork = 64 << 20
 
     private struct Token {
