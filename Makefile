@@ -1,6 +1,7 @@
 # Two commands: `make run` tries it out, `make test` tests it. `make help` lists the rest.
 SWIFT ?= swift
 RELEASE := .build/release/b24bridge
+WITH_KAFKA := ^(KafkaClientTests|BridgeTests|EndToEndTests)\.
 
 .PHONY: help setup setup-tests run build test interop tsan bench format lint clean
 
@@ -22,7 +23,10 @@ build: setup ## Build for production
 
 test: setup-tests lint ## Run all tests
 	B24_STRICT=1 $(SWIFT) build --build-tests
-	B24_STRICT=1 $(SWIFT) test --skip-build
+	@# In two parts: a Kafka client that looks for a broker of a cluster that is gone may knock at any port, and the
+	@# tests of the listener count who knocks.
+	B24_STRICT=1 $(SWIFT) test --skip-build --skip '$(WITH_KAFKA)'
+	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(WITH_KAFKA)'
 	$(MAKE) interop
 
 interop: setup-tests ## Read what the bridge sends with other implementations (aiokafka, CloudEvents SDK)
