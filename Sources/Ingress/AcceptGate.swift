@@ -62,7 +62,7 @@ final class AcceptGate: ChannelDuplexHandler {
         counters.acceptedConnections.add(1, ordering: .relaxed)
         if reportsFailure {
             reportsFailure = false
-            logger.notice("Accepting connections again")
+            logger.notice("accepting connections again")
         }
         let counters = counters
         let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -87,7 +87,7 @@ final class AcceptGate: ChannelDuplexHandler {
             if !reportsFailure {
                 reportsFailure = true
                 logger.warning(
-                    "Cannot accept connections; raise the limit of open files or memory, or lower maxConnections",
+                    "cannot accept connections; raise the limit of open files or memory, or lower maxConnections",
                     metadata: [
                         LoggingKeys.errno: "\(error.errnoCode)",
                         LoggingKeys.connections: "\(counters.openConnections.load(ordering: .relaxed))",
@@ -123,7 +123,7 @@ final class AcceptGate: ChannelDuplexHandler {
         if room <= 0, !counters.isAtConnectionLimit.load(ordering: .relaxed) {
             counters.reachedConnectionLimit()
             logger.warning(
-                "Connection limit reached, further connections wait; raise maxConnections or find who keeps them open",
+                "connection limit reached, further connections wait; raise maxConnections or find who keeps them open",
                 metadata: [LoggingKeys.connections: "\(maxConnections)"]
             )
             // One may have closed before it could see that it is waited for.
@@ -132,7 +132,7 @@ final class AcceptGate: ChannelDuplexHandler {
         guard room > 0 else { return false }
         if counters.isAtConnectionLimit.load(ordering: .relaxed) {
             counters.leftConnectionLimit()
-            logger.notice("Below the connection limit again")
+            logger.notice("below the connection limit again")
         }
         allow(min(room, Self.acceptsPerRead), context)
         return true

@@ -72,6 +72,12 @@ package final class HTTPListener: Service {
         try session.checkFailure()
     }
 
+    /// `127.0.0.1:8080` or `[::1]:8080`, as it would stand in a URL.
+    private static func text(of address: SocketAddress) -> String {
+        guard let host = address.ipAddress, let port = address.port else { return "\(address)" }
+        return address.protocol == .inet6 ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
     private func open() async throws -> ListenerSession {
         var loops: [NIOLoopBound<ServingLoop>] = []
         for eventLoop in group.makeIterator() {
@@ -97,7 +103,7 @@ package final class HTTPListener: Service {
         )
         do {
             let address = try await session.bind(counters: counters)
-            logger.info("Listening", metadata: [LoggingKeys.address: "\(address)"])
+            logger.info("listening", metadata: [LoggingKeys.address: "\(Self.text(of: address))"])
             bound.resolve(.success(address))
             onBound?(address)
             return session

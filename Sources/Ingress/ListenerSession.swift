@@ -104,7 +104,7 @@ final class ListenerSession: Sendable {
             return state.channel
         }
         guard let channel else { return }
-        logger.info("Shutting down")
+        logger.info("shutting down")
         onShutdownBegan?()
         for loop in loops { loop.eventLoop.execute { loop.value.beginClosing() } }
         channel.eventLoop.scheduleTask(in: TimeAmount(configuration.shutdownDelay)) { [self] in

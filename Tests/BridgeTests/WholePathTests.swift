@@ -134,6 +134,20 @@ import Testing
         }
     }
 
+    @Test func `a dead letter that would be too large goes without its body`() async throws {
+        try await RunningBridge.with(adjust: { $0.kafka.maxRecordBytes = 2000 }) { bridge in
+            let wrong = "0123456789abcdef0123456789abcdef"
+            let body = event(id: "1", more: "&data[N]=" + String(repeating: "x", count: 2000), token: wrong)
+            #expect(try await bridge.post(all: [body]) == [403])
+            try await bridge.waitForDelivery(of: 1, to: "dead-letter")
+            let letter = try #require(bridge.delivered.first)
+            #expect(letter.value == "[]")
+            #expect(letter.headers["b24_reason"] == "bad-token" && letter.headers["b24_portal"] == memberID)
+            #expect(letter.headers["b24_token_sha256"] == Self.digest(wrong))
+            try await bridge.expectSums()
+        }
+    }
+
     @Test func `what is not admitted is 403 and leaves a dead letter without its secrets`() async throws {
         try await RunningBridge.with { bridge in
             let wrong = "0123456789abcdef0123456789abcdef"

@@ -174,12 +174,14 @@ final class EventReceiver: RequestHandler {
         }
     }
 
-    /// A dead letter is appended and not waited for: the answer is the same whatever becomes of it.
+    /// A dead letter is appended and not waited for: the answer is the same whatever becomes of it. One that is too large
+    /// with its body goes without.
     private func writeDeadLetter(
         of event: InboundEvent,
         reason: DeadLetterReason,
         tokenDigest: TokenDigest?,
-        id: EnvelopeID? = nil
+        id: EnvelopeID? = nil,
+        withBody: Bool = true
     ) {
         do {
             try normalizer.deadLetter(
@@ -190,7 +192,7 @@ final class EventReceiver: RequestHandler {
                 receivedAt: WallClock.now(),
                 tokenDigest: tokenDigest,
                 id: id,
-                withBody: reason != .tooLarge,
+                withBody: withBody && reason != .tooLarge,
                 into: &record
             )
         } catch {
@@ -198,6 +200,9 @@ final class EventReceiver: RequestHandler {
         }
         _ = StoredRecord.encode(record, flags: [], into: &payload)
         let isTooLarge = payload.count > context.settings.kafka.maxRecordBytes
+        if isTooLarge, withBody {
+            return writeDeadLetter(of: event, reason: reason, tokenDigest: tokenDigest, id: id, withBody: false)
+        }
         let key = String(decoding: record.key, as: UTF8.self)
         guard !isTooLarge, context.journal.statistics.state == .accepting,
             context.deadLetterBudget.take(payload.count, portal: key)

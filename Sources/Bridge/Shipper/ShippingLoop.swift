@@ -45,7 +45,7 @@ final class ShippingLoop {
     /// Lower positions of the main journal were written by earlier runs.
     private let firstOwnPosition: UInt64
     /// Not before this moment is another producer made.
-    private var rebuildsFrom: ContinuousClock.Instant
+    var rebuildsFrom: ContinuousClock.Instant
     /// However short `parkAfter` is, a record may be under way for so long.
     static let shortestStall: Duration = .seconds(5)
     /// Blocks read from one lane before the reports are looked at.
@@ -285,32 +285,6 @@ final class ShippingLoop {
 
     private func countFirstReading(of position: UInt64) {
         if position < firstOwnPosition { metrics.recovered.increment() } else { status.readOfThisRun += 1 }
-    }
-
-    // MARK: A new producer
-
-    /// Throws when no producer can be made, for want of threads or memory: its settings were accepted before.
-    private func rebuildProducer(now: ContinuousClock.Instant) throws(KafkaConfigurationError) {
-        rebuildsFrom = now + .seconds(1)
-        logger.error(
-            "the Kafka producer failed for good; a new one goes on from the checkpoint",
-            metadata: ["error": "\(producer.fatalError.map(String.init(describing:)) ?? "")"]
-        )
-        metrics.producerRebuilds.increment()
-        let successor = try KafkaProducer(settings.producer) { [inbox] event in inbox.observe(event) }
-        inbox.detach()
-        producer.close()
-        blocks.removeAll()
-        (inFlightRecords, inFlightBytes) = (0, 0)
-        for lane in [lanes.main, lanes.parked] {
-            (lane.inFlightRecords, lane.inFlightBytes) = (0, 0)
-            lane.window.takeBackInFlight()
-            lane.rewind(to: lane.window.base)
-            for topic in lane.faults.keys { lane.faults[topic]?.abandonTry() }
-        }
-        singles.forgetTry()
-        producer = successor
-        inbox.attach(producer.wakeHandle)
     }
 }
 
