@@ -32,8 +32,10 @@ test: setup-tests lint ## Run all tests
 interop: setup-tests ## Read what the bridge sends with other implementations (aiokafka, CloudEvents SDK)
 	Tests/Interoperability/run
 
-tsan: setup ## Run the tests once under the thread sanitizer
-	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/tsan-suppressions.txt halt_on_error=1" $(SWIFT) test --sanitize=thread --scratch-path .build/tsan
+# librdkafka starts its threads with C11's thrd_create, which the sanitizer does not follow: a process that uses it crashes
+# under the sanitizer. So the rooms without it are tested.
+tsan: setup ## Run the tests without librdkafka once under the thread sanitizer
+	B24_TSAN=1 $(SWIFT) test --sanitize=thread --scratch-path .build/tsan --skip '$(WITH_KAFKA)'
 
 bench: setup ## Measure against a bare NIO server on this machine
 	@Scripts/install-packages wrk

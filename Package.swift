@@ -3,12 +3,14 @@ import PackageDescription
 
 // `make test` turns warnings into errors; people with another compiler version only see them.
 let strictness: [SwiftSetting] = Context.environment["B24_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+// `make tsan` needs locks that the thread sanitizer can see, see Sources/Locks.
+let sanitizer: [SwiftSetting] = Context.environment["B24_TSAN"] == nil ? [] : [.define("B24_TSAN")]
 let settings: [SwiftSetting] =
     [
         .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("MemberImportVisibility"),
-    ] + strictness
+    ] + strictness + sanitizer
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
@@ -45,7 +47,8 @@ let package = Package(
         .executableTarget(
             name: "b24bridge",
             dependencies: [
-                "Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Telemetry", argumentParser, lifecycle,
+                "Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks", "Telemetry", argumentParser,
+                lifecycle,
                 logging, nioCore, unixSignals,
             ],
             swiftSettings: settings
@@ -54,7 +57,8 @@ let package = Package(
         .target(
             name: "Bridge",
             dependencies: [
-                "Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient", collections, lifecycle, logging,
+                "Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks", collections, lifecycle,
+                logging,
                 metrics, coreMetrics, nioCore, nioFoundationCompat, nioHTTP1, nioPosix, unixSignals,
             ],
             swiftSettings: settings
@@ -62,11 +66,11 @@ let package = Package(
         // Three pillars that know nothing of Bitrix24 and nothing of each other.
         .target(
             name: "Ingress",
-            dependencies: [lifecycle, logging, nioCore, nioHTTP1, nioPosix],
+            dependencies: ["Locks", lifecycle, logging, nioCore, nioHTTP1, nioPosix],
             swiftSettings: settings
         ),
-        .target(name: "Journal", dependencies: [collections], swiftSettings: settings),
-        .target(name: "KafkaClient", dependencies: ["CLibrdkafka"], swiftSettings: settings),
+        .target(name: "Journal", dependencies: ["Locks", collections], swiftSettings: settings),
+        .target(name: "KafkaClient", dependencies: ["CLibrdkafka", "Locks"], swiftSettings: settings),
         .systemLibrary(name: "CLibrdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         // The vocabulary: pure, no input or output.
         .target(
@@ -77,29 +81,31 @@ let package = Package(
         ),
         // Leaves.
         .target(name: "Configuration", dependencies: [yams], swiftSettings: settings),
-        .target(name: "Telemetry", dependencies: [coreMetrics, logging], swiftSettings: settings),
+        .target(name: "Telemetry", dependencies: ["Locks", coreMetrics, logging], swiftSettings: settings),
+        .target(name: "Locks", swiftSettings: settings),
 
         .testTarget(name: "Bitrix24Tests", dependencies: ["Bitrix24"], swiftSettings: settings),
         .testTarget(
             name: "BridgeTests",
             dependencies: [
-                "Bitrix24", "Bridge", "Configuration", "Ingress", "Journal", "KafkaClient", "Telemetry", crypto,
+                "Bitrix24", "Bridge", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks", "Telemetry",
+                crypto,
                 lifecycle, logging, nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
         // Treats the built program as a black box; of our rooms it uses the consumer only.
-        .testTarget(name: "EndToEndTests", dependencies: ["KafkaClient"], swiftSettings: settings),
+        .testTarget(name: "EndToEndTests", dependencies: ["KafkaClient", "Locks"], swiftSettings: settings),
         .testTarget(
             name: "IngressTests",
             dependencies: [
-                "Ingress", lifecycle, lifecycleTests, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix,
+                "Ingress", "Locks", lifecycle, lifecycleTests, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix,
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "JournalTests", dependencies: ["Journal"], swiftSettings: settings),
-        .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"], swiftSettings: settings),
+        .testTarget(name: "JournalTests", dependencies: ["Journal", "Locks"], swiftSettings: settings),
+        .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient", "Locks"], swiftSettings: settings),
         .testTarget(name: "LayeringTests", swiftSettings: settings),
         .testTarget(
             name: "TelemetryTests",

@@ -1,3 +1,4 @@
+internal import Locks
 import NIOCore
 import Synchronization
 
@@ -8,7 +9,7 @@ final class BoundAddress: Sendable {
         case known(Result<SocketAddress, any Error>)
     }
 
-    private let state = Mutex(State.unknown(waiting: []))
+    private let state = Guarded(State.unknown(waiting: []))
 
     var value: SocketAddress {
         get async throws {

@@ -1,3 +1,4 @@
+internal import Locks
 import Logging
 import NIOCore
 import NIOPosix
@@ -27,7 +28,7 @@ final class ListenerSession: Sendable {
     private let logger: Logger
     private let onShutdownBegan: (@Sendable () -> Void)?
     private let finished: EventLoopPromise<Void>
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     init(
         configuration: ListenerConfiguration,

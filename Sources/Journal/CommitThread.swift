@@ -1,4 +1,5 @@
 import Glibc
+internal import Locks
 import Synchronization
 
 /// The only writer. Takes what waits, writes and syncs it as one batch, publishes it to the readers, resolves its

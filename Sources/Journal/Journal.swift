@@ -1,3 +1,4 @@
+internal import Locks
 import Synchronization
 
 /// A durable append-only log of opaque records in one directory.
@@ -14,7 +15,7 @@ package final class Journal: Sendable {
     private let commitThread: NamedThread
     private let maintenanceThread: NamedThread
     private let lock: OpenFile
-    private let isClosed = Mutex(false)
+    private let isClosed = Guarded(false)
 
     /// Opens the journal, making its directory if needed. Takes the same time whatever the journal holds: older segments are
     /// read by the readers later, first and in order.

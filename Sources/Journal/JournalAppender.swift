@@ -1,3 +1,4 @@
+internal import Locks
 import Synchronization
 
 /// Why an append was not taken at all. Nothing was written and no position was used.

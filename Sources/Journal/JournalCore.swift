@@ -1,3 +1,4 @@
+internal import Locks
 import Synchronization
 
 /// What the journal's threads, appenders and readers share.
@@ -28,10 +29,10 @@ final class JournalCore: Sendable {
     /// Tells this journal's files from another's.
     let identity: UInt64
 
-    let staging: Mutex<StagingQueue>
-    let shelf: Mutex<SegmentShelf>
-    let listeners = Mutex(Listeners())
-    let counters: Mutex<Counters>
+    let staging: Guarded<StagingQueue>
+    let shelf: Guarded<SegmentShelf>
+    let listeners = Guarded(Listeners())
+    let counters: Guarded<Counters>
     let commitBell = Doorbell()
     let maintenanceBell = Doorbell()
 
@@ -61,7 +62,7 @@ final class JournalCore: Sendable {
         roomTimeout = configuration.roomTimeout.nanoseconds
         layout = DirectoryLayout(directory: configuration.directory)
         identity = start.identity
-        staging = Mutex(
+        staging = Guarded(
             StagingQueue(
                 maxPendingBytes: configuration.maxPendingBytes,
                 chunkBytes: configuration.chunkBytes,
@@ -76,10 +77,10 @@ final class JournalCore: Sendable {
             recovery: start.recovery
         )
         for number in start.newerVersions { shelf.setAside(.file(segment: number)) }
-        self.shelf = Mutex(shelf)
+        self.shelf = Guarded(shelf)
         var counters = Counters()
         counters.durableBelow = start.confirmedBelow
-        self.counters = Mutex(counters)
+        self.counters = Guarded(counters)
         confirmed = Atomic(start.confirmedBelow)
         committedEnd = Atomic(start.next)
         self.maySegment = Atomic(maySegment)

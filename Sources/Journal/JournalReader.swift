@@ -1,4 +1,5 @@
 import Glibc
+internal import Locks
 import Synchronization
 
 /// Reads committed records in the order of their positions, each at most once: from memory while it keeps up, from disk
@@ -16,11 +17,11 @@ package final class JournalReader: Sendable {
     private let core: JournalCore
     // Holds the reader's own state; never contended, since one thread reads at a time. It makes handing the reader from one
     // thread to another safe.
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     init(core: JournalCore, position: UInt64) {
         self.core = core
-        state = Mutex(State(cursor: ReadCursor(position: position)))
+        state = Guarded(State(cursor: ReadCursor(position: position)))
     }
 
     /// The lowest position not yet read.

@@ -1,4 +1,5 @@
 import Glibc
+internal import Locks
 import Synchronization
 
 /// Everything slow that no append should wait for: copies of damage, the durable checkpoint, deletion of segments.

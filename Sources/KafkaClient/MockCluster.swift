@@ -1,4 +1,5 @@
 internal import CLibrdkafka
+internal import Locks
 internal import Synchronization
 
 /// librdkafka's own Kafka cluster inside this process, listening on loopback, with faults to order.
@@ -38,7 +39,7 @@ package final class MockCluster: Sendable {
 
     /// The lock keeps the cluster alive during a call. librdkafka does the work on the cluster's own thread, which
     /// never comes back here.
-    private let handles: Mutex<Handles>
+    private let handles: Guarded<Handles>
 
     /// Brokers are numbered from 1.
     package init(brokers: Int = 1) throws(KafkaError) {
@@ -58,7 +59,7 @@ package final class MockCluster: Sendable {
         let ports = bootstrapServers.split(separator: ",").map { server in
             server.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
         }
-        handles = Mutex(
+        handles = Guarded(
             Handles(client: client, cluster: cluster, ports: ports, held: ports.map { _ in nil })
         )
     }

@@ -1,4 +1,5 @@
 internal import CLibrdkafka
+internal import Locks
 internal import Synchronization
 
 /// Ends another thread's `poll`. The only part of a producer that other threads may touch; it may outlive the producer.
@@ -6,7 +7,7 @@ package final class ProducerWakeHandle: Sendable {
     /// Set from a wake until the polling thread comes back. In between further wakes cost one atomic exchange.
     private let isPending = Atomic<Bool>(false)
     /// The lock keeps the queue alive during the yield; it is taken by wakers and by `close`, never by `poll` or `send`.
-    private let queue: Mutex<Queue>
+    private let queue: Guarded<Queue>
 
     /// Sendable, as librdkafka lets any thread yield a queue (rdkafka.h, `rd_kafka_queue_yield`) and the lock around it keeps
     /// the queue from being destroyed meanwhile.
@@ -15,7 +16,7 @@ package final class ProducerWakeHandle: Sendable {
     }
 
     init(queue: OpaquePointer) {
-        self.queue = Mutex(Queue(pointer: queue))
+        self.queue = Guarded(Queue(pointer: queue))
     }
 
     /// Makes the `poll` that is under way return, or else the next one. Never waits for the polling thread. After the

@@ -4,6 +4,7 @@ import Bridge
 import Configuration
 import Foundation
 import KafkaClient
+import Locks
 import NIOCore
 import Synchronization
 import Telemetry
@@ -85,7 +86,7 @@ struct DevelopmentStage {
 
 /// The ports of the two listeners, which bind in any order.
 private final class BoundPorts: Sendable {
-    private let ports = Mutex<[String: Int]>([:])
+    private let ports = Guarded<[String: Int]>([:])
 
     /// - Returns: both, once the second is there.
     func add(_ port: Int, of listener: String) -> (events: Int, admin: Int)? {

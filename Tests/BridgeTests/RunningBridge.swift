@@ -2,6 +2,7 @@ import Bitrix24
 import Foundation
 import Journal
 import KafkaClient
+import Locks
 import NIOCore
 import ServiceLifecycle
 import Synchronization
@@ -95,7 +96,7 @@ final class RunningBridge: Sendable {
     private let task: Task<Void, any Error>
 
     private final class Records: Sendable {
-        let all = Mutex<[Delivered]>([])
+        let all = Guarded<[Delivered]>([])
     }
 
     static let portals = PortalDirectory([

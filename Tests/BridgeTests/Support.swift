@@ -1,4 +1,5 @@
 import Foundation
+import Locks
 import Logging
 import Synchronization
 import Testing
@@ -35,7 +36,7 @@ final class TemporaryDirectory: Sendable {
 
 /// Keeps the log lines of one bridge.
 final class LogLines: Sendable {
-    private let text = Mutex<[String]>([])
+    private let text = Guarded<[String]>([])
 
     var lines: [String] { text.withLock { $0 } }
 

@@ -1,3 +1,4 @@
+import Locks
 import Logging
 import NIOCore
 import NIOEmbedded
@@ -90,7 +91,7 @@ import Testing
 
 /// Keeps the lines of level info and above.
 final class LogLines: Sendable {
-    private let kept = Mutex<[String]>([])
+    private let kept = Guarded<[String]>([])
 
     var lines: [String] { kept.withLock { $0 } }
 

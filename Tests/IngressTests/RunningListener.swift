@@ -1,3 +1,4 @@
+import Locks
 import Logging
 import NIOCore
 import NIOPosix
@@ -20,7 +21,7 @@ struct RunningListener: Sendable {
     final class Owner: Sendable {
         let handled = Atomic<Int>(0)
         let shutdownsBegun = Atomic<Int>(0)
-        let reasons = Mutex<[Refusal.Reason]>([])
+        let reasons = Guarded<[Refusal.Reason]>([])
         let delay: TimeAmount
 
         init(delay: TimeAmount) { self.delay = delay }

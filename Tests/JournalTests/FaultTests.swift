@@ -1,4 +1,5 @@
 import Foundation
+import Locks
 import Synchronization
 import Testing
 
@@ -123,7 +124,7 @@ import Testing
 
     @Test func halfAWriteIsAbandonedAndWrittenAgainElsewhere() throws {
         for target in 0..<30 {
-            let count = Mutex(0)
+            let count = Guarded(0)
             let fileSystem = SimulatedFileSystem { operation in
                 guard operation.kind == .write, operation.path.hasSuffix(".segment") else { return nil }
                 let index = count.withLock { count in
@@ -140,7 +141,7 @@ import Testing
     }
 
     @Test func afterAFailedSyncTheRecordsMoveToANewSegmentWithTheSamePositionsAndAreReadOnce() throws {
-        let fails = Mutex(false)
+        let fails = Guarded(false)
         let fileSystem = SimulatedFileSystem { operation in
             operation.kind == .syncData
                 && fails.withLock { fails in
@@ -232,7 +233,7 @@ import Testing
 
     @Test func aSegmentIsDeletedOnlyAfterADurableCheckpointBeyondIt() throws {
         let fileSystem = SimulatedFileSystem()
-        let problems = Mutex<[String]>([])
+        let problems = Guarded<[String]>([])
         let isSynced = Atomic(true)
         let deletions = Atomic(0)
         fileSystem.setFault { [unowned fileSystem] operation in

@@ -1,4 +1,5 @@
 import Foundation
+import Locks
 import Synchronization
 import Testing
 
@@ -35,7 +36,7 @@ import Testing
             let observer = JournalObserver(didCommit: { _ in commits.add(1, ordering: .relaxed) })
             try withJournal(configuration, observer: observer) { journal in
                 let appenders = (0..<8).map { _ in TestAppender(journal) }
-                let given = Mutex<[Int: [JournalPosition]]>([:])
+                let given = Guarded<[Int: [JournalPosition]]>([:])
                 DispatchQueue.concurrentPerform(iterations: 8) { lane in
                     var positions: [JournalPosition] = []
                     for index in 0..<500 {

@@ -1,5 +1,6 @@
 import Foundation
 import Journal
+import Locks
 import Synchronization
 
 /// A file system in memory that knows what is durable, fails on demand, and can lose power.
@@ -57,11 +58,11 @@ final class SimulatedFileSystem: FileSystem {
         var state = State()
     }
 
-    private let box = Mutex(Box())
-    private let fault: Mutex<@Sendable (Operation) -> Fault?>
+    private let box = Guarded(Box())
+    private let fault: Guarded<@Sendable (Operation) -> Fault?>
 
     init(fault: @escaping @Sendable (Operation) -> Fault? = { _ in nil }) {
-        self.fault = Mutex(fault)
+        self.fault = Guarded(fault)
     }
 
     func setFault(_ fault: @escaping @Sendable (Operation) -> Fault?) {

@@ -1,4 +1,5 @@
 import Foundation
+import Locks
 import Synchronization
 import Testing
 
@@ -66,13 +67,13 @@ struct ThroughputTests {
     }
 
     private final class Lane: Sendable {
-        let appender = Mutex<JournalAppender?>(nil)
-        private let state: Mutex<(left: Int, pending: Int, last: UInt64)>
+        let appender = Guarded<JournalAppender?>(nil)
+        private let state: Guarded<(left: Int, pending: Int, last: UInt64)>
         private let payload: [UInt8]
         private let done: DispatchSemaphore
 
         init(total: Int, payload: [UInt8], done: DispatchSemaphore) {
-            state = Mutex((total, 0, 0))
+            state = Guarded((total, 0, 0))
             self.payload = payload
             self.done = done
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Locks
 import Synchronization
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
         let handle = sender.producer.wakeHandle
         var best = Duration.seconds(100)
         for _ in 0..<5 {
-            let woken = Mutex<ContinuousClock.Instant?>(nil)
+            let woken = Guarded<ContinuousClock.Instant?>(nil)
             let thread = Thread {
                 usleep(30_000)
                 woken.withLock { $0 = .now }

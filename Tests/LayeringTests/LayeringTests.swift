@@ -7,24 +7,25 @@ import Testing
     /// What each room may import of ours, and of packages. Foundation is for the outer rooms only.
     static let rules: [String: (rooms: Set<String>, packages: Set<String>)] = [
         "b24bridge": (
-            ["Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Telemetry"],
+            ["Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks", "Telemetry"],
             ["ArgumentParser", "Logging", "NIOCore", "ServiceLifecycle", "UnixSignals"]
         ),
         "Bridge": (
-            ["Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient"],
+            ["Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks"],
             [
                 "CoreMetrics", "DequeModule", "Logging", "Metrics", "NIOCore", "NIOFoundationCompat", "NIOHTTP1",
                 "NIOPosix",
                 "ServiceLifecycle", "UnixSignals",
             ]
         ),
-        "Ingress": ([], ["Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]),
-        "Journal": ([], ["DequeModule"]),
-        "KafkaClient": (["CLibrdkafka"], []),
+        "Ingress": (["Locks"], ["Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]),
+        "Journal": (["Locks"], ["DequeModule"]),
+        "KafkaClient": (["CLibrdkafka", "Locks"], []),
         "CLibrdkafka": ([], []),
         "Bitrix24": ([], ["Crypto"]),
         "Configuration": ([], ["Yams"]),
-        "Telemetry": ([], ["CoreMetrics", "Logging"]),
+        "Telemetry": (["Locks"], ["CoreMetrics", "Logging"]),
+        "Locks": ([], []),
     ]
     static let systemModules: Set<String> = ["Glibc", "Musl", "Darwin", "Synchronization", "Dispatch"]
     static let roomsWithFoundation: Set<String> = ["b24bridge", "Bridge"]

@@ -1,11 +1,12 @@
 internal import Journal
+internal import Locks
 internal import Synchronization
 
 /// Whether this replica can take events. Kafka has no part in it: what is on disk waits.
 package final class HealthModel: Sendable {
     private let draining = Atomic<Bool>(false)
     private let accepting = Atomic<Bool>(false)
-    private let journalFault = Mutex<String?>(nil)
+    private let journalFault = Guarded<String?>(nil)
 
     package init() {}
 

@@ -1,3 +1,4 @@
+internal import Locks
 internal import Synchronization
 
 /// How many bytes of dead letters may wait for Kafka: in all, and for each claimed member_id, so that forged calls can
@@ -10,7 +11,7 @@ package final class DeadLetterBudget: Sendable {
 
     let maxBytes: Int
     let maxBytesOfPortal: Int
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     /// - Parameter journalBytes: the journal's quota, of which dead letters get one hundredth.
     package init(journalBytes: Int) {

@@ -1,5 +1,6 @@
 internal import Journal
 internal import KafkaClient
+internal import Locks
 internal import Logging
 internal import Synchronization
 
@@ -13,7 +14,7 @@ final class ShipperInbox: Sendable {
         var errand: (@Sendable (KafkaProducer) -> Void)?
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let isAwake = Atomic<Bool>(true)
     private let hasResolutions = Atomic<Bool>(false)
     private let logger: Logger

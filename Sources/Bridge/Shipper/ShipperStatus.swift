@@ -1,3 +1,4 @@
+internal import Locks
 internal import Synchronization
 
 /// What the shipper tells the rest of the process, a snapshot of a moment.
@@ -26,7 +27,7 @@ package struct ShipperStatus: Sendable {
 
 /// The latest snapshot, readable from any thread.
 package final class ShipperStatusBox: Sendable {
-    private let status = Mutex(ShipperStatus())
+    private let status = Guarded(ShipperStatus())
 
     package init() {}
 

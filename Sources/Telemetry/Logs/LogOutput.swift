@@ -1,4 +1,5 @@
 import Dispatch
+internal import Locks
 package import Logging
 import Synchronization
 
@@ -44,7 +45,7 @@ package final class LogOutput: Sendable {
     package let format: LogFormat
     private let writer: DescriptorWriter
     private let capacity: Int
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let wake = DispatchSemaphore(value: 0)
     private let dropped = Atomic<Int>(0)
 

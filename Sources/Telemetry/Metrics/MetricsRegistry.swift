@@ -1,4 +1,5 @@
 package import CoreMetrics
+internal import Locks
 import Synchronization
 
 /// A swift-metrics backend that renders what it holds as Prometheus text.
@@ -39,7 +40,7 @@ package final class MetricsRegistry: MetricsFactory, Sendable {
     private static let maxBuckets = 256
 
     private let maxLabelSets: Int
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     /// - Parameter maxLabelSets: how many series one metric name may have before further ones are counted as `other`.
     package init(maxLabelSets: Int = 1000) {

@@ -1,4 +1,5 @@
 import Foundation
+import Locks
 import Synchronization
 
 /// Clients that post one event after the other on keep-alive connections and note what became of each.
@@ -25,7 +26,7 @@ final class Load: Sendable {
         var running = 0
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
     private let keys: Int
     private let limit: Int
 
@@ -33,7 +34,7 @@ final class Load: Sendable {
     init(clients: Int, keys: Int, limit: Int = .max) {
         self.keys = keys
         self.limit = limit
-        state = Mutex(State(running: clients))
+        state = Guarded(State(running: clients))
         for client in 0..<clients {
             let thread = Thread { [self] in run(client) }
             thread.start()

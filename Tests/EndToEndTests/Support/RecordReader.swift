@@ -1,5 +1,6 @@
 import Foundation
 import KafkaClient
+import Locks
 import Synchronization
 
 /// What was delivered: one record as a consumer sees it.
@@ -39,7 +40,7 @@ final class RecordReader: Sendable {
         var isStopped = false
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     init(_ topic: String, at servers: String) {
         let thread = Thread { [self] in

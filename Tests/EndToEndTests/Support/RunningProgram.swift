@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Locks
 import Synchronization
 import Testing
 
@@ -20,7 +21,7 @@ final class RunningProgram: Sendable {
 
     let folder: Folder
     let identifier: pid_t
-    private let end = Mutex<End?>(nil)
+    private let end = Guarded<End?>(nil)
 
     init(
         _ program: String,
