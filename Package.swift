@@ -133,3 +133,11 @@ if Context.environment["B24_BENCHMARKS"] != nil {
         )
     )
 }
+
+// Only the thread sanitizer needs these: B24_TSAN=1, see `make tsan`.
+if !sanitizer.isEmpty {
+    package.targets.append(.target(name: "SanitizedThreads", path: "Tests/SanitizedThreads"))
+    for target in package.targets where ["BridgeTests", "KafkaClientTests"].contains(target.name) {
+        target.dependencies.append("SanitizedThreads")
+    }
+}

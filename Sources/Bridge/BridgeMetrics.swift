@@ -42,7 +42,6 @@ package struct BridgeMetrics: Sendable {
     enum RefusalReason: String, CaseIterable {
         case unknownPortal = "unknown-portal"
         case badToken = "bad-token"
-        case gonePortal = "gone-portal"
         case address
         case undecodable
         case malformedEvent = "malformed-event"

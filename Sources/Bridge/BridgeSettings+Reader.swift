@@ -11,12 +11,15 @@ extension BridgeSettings {
             key: try Self.template(kafka, "key", KeyTemplate.defaultText, KeyTemplate.init),
             replica: reader.string("replica", default: hostName)
         )
-        if replica.isEmpty || replica.utf8.count > 128 || !replica.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
-            reader.fault("replica", "must be 1 to 128 visible ASCII characters; name this replica")
+        if replica.utf8.count > 128 || replica.wholeMatch(of: /[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?/) == nil {
+            reader.fault(
+                "replica",
+                "must be 1 to 128 letters, digits, '.', '_' and '-', the first and last a letter or digit; name this replica"
+            )
         }
         readHTTP(reader.section("http"))
         let admin = reader.section("admin")
-        self.admin.host = admin.string("host", default: self.admin.host)
+        self.admin.host = Self.nonEmpty(admin, "host", self.admin.host, "name an address of this host")
         self.admin.port = admin.integer("port", default: self.admin.port, in: 0...65_535)
         readKafka(kafka)
         readJournal(reader.section("journal"))
@@ -26,7 +29,7 @@ extension BridgeSettings {
     }
 
     private mutating func readHTTP(_ reader: ConfigurationReader) {
-        http.host = reader.string("host", default: http.host)
+        http.host = Self.nonEmpty(reader, "host", http.host, "name an address of this host, or 0.0.0.0 for all")
         http.port = reader.integer("port", default: http.port, in: 0...65_535)
         http.path = reader.string("path", default: http.path)
         if !http.path.hasPrefix("/") || http.path.hasSuffix("/") || http.path.contains("?") {
@@ -56,7 +59,12 @@ extension BridgeSettings {
     }
 
     private mutating func readJournal(_ reader: ConfigurationReader) {
-        journal.directory = reader.string("directory", default: journal.directory)
+        journal.directory = Self.nonEmpty(
+            reader,
+            "directory",
+            journal.directory,
+            "name a directory for this journal alone"
+        )
         journal.maxBytes = reader.bytes("maxBytes", default: journal.maxBytes, in: (1 << 20)...(1 << 50))
         journal.segmentBytes = reader.bytes("segmentBytes", default: journal.segmentBytes, in: (64 << 10)...(1 << 40))
         journal.sync = reader.boolean("sync", default: journal.sync)
@@ -77,6 +85,17 @@ extension BridgeSettings {
             reader.fault(key, error.description)
             return try make(fallback)
         }
+    }
+
+    private static func nonEmpty(
+        _ reader: ConfigurationReader,
+        _ key: String,
+        _ fallback: String,
+        _ mend: String
+    ) -> String {
+        let value = reader.string(key, default: fallback)
+        if value.isEmpty { reader.fault(key, "is empty; \(mend)") }
+        return value.isEmpty ? fallback : value
     }
 
     private static func networks(_ reader: ConfigurationReader, _ key: String) -> [String] {

@@ -1,22 +1,21 @@
 /// The address of the client that a request came from.
 ///
 /// Without trusted proxies, or when the peer is none of them, it is the peer. Otherwise it is the rightmost address of
-/// `X-Forwarded-For` (all lines, in order) that is not a trusted proxy, and only without that field the rightmost such
-/// `for` of `Forwarded` (RFC 7239). Proxies append, so what stands further left may be the client's own invention. When
-/// all are trusted the leftmost counts. A proxy that writes only `Forwarded` has to remove `X-Forwarded-For`.
+/// `X-Forwarded-For` (all lines, in order) that is not a trusted proxy, or the rightmost such `for` of `Forwarded`
+/// (RFC 7239). Proxies append, so what stands further left may be the client's own invention. When all are trusted the
+/// leftmost counts.
 ///
-/// Nil when it cannot be told: the peer has no IP address, or the entry that counts is none (`unknown`, a pseudonym).
+/// Nil when it cannot be told: the peer has no IP address, the entry that counts is none (`unknown`, a pseudonym), or both
+/// fields are there and disagree: the proxy writes one of them, and the other may be the client's.
 package func clientAddress(of head: borrowing RequestHead, trustedProxies: AddressRanges) -> IPAddress? {
     guard let remoteAddress = head.remoteAddress, let peer = IPAddress(remoteAddress) else { return nil }
     guard !trustedProxies.isEmpty, trustedProxies.contains(peer) else { return peer }
-    let forwardedFor = head.headers("x-forwarded-for")
-    let hops =
-        if forwardedFor.isEmpty {
-            head.headers("forwarded").flatMap(ForwardedAddress.forwardedElements)
-        } else {
-            forwardedFor.flatMap(ForwardedAddress.listElements)
-        }
-    return ForwardedAddress.client(peer: peer, hops: hops, trustedProxies: trustedProxies)
+    let clients = [
+        head.headers("x-forwarded-for").flatMap(ForwardedAddress.listElements),
+        head.headers("forwarded").flatMap(ForwardedAddress.forwardedElements),
+    ].filter { !$0.isEmpty }.map { ForwardedAddress.client(peer: peer, hops: $0, trustedProxies: trustedProxies) }
+    guard let client = clients.first else { return peer }
+    return clients.allSatisfy { $0 == client } ? client : nil
 }
 
 enum ForwardedAddress {

@@ -86,13 +86,16 @@ struct CheckpointFile: Sendable {
         return Checkpoint(decoding: bytes)
     }
 
-    func store(_ checkpoint: Checkpoint) throws(FileSystemError) {
+    /// - Returns: whether the reserve was given up for it, which has to be made again.
+    func store(_ checkpoint: Checkpoint) throws(FileSystemError) -> Bool {
         do throws(FileSystemError) {
             try replace(with: checkpoint)
+            return false
         } catch {
             guard error.isNoSpace else { throw error }
             try fileSystem.remove(layout.reserve)
             try replace(with: checkpoint)
+            return true
         }
     }
 

@@ -5,6 +5,7 @@ struct DeletionPlan: Equatable {
         /// The durable checkpoint must be at least here before the file is unlinked.
         let end: UInt64
         let keepsFile: Bool
+        let bytes: Int
     }
 
     var items: [Item] = []
@@ -24,7 +25,9 @@ struct DeletionPlan: Equatable {
                 return
             }
             freed += entry.fileBytes
-            items.append(Item(number: entry.number, end: end, keepsFile: entry.hasUnreadableBlocks))
+            items.append(
+                Item(number: entry.number, end: end, keepsFile: entry.hasUnreadableBlocks, bytes: entry.fileBytes)
+            )
         }
     }
 }

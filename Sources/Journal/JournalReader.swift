@@ -11,9 +11,6 @@ package final class JournalReader: Sendable {
         var failures = 0
     }
 
-    /// A file that cannot be read is an error so many times; then its unreadable blocks count as damage.
-    private static let patience = 3
-
     private let core: JournalCore
     // Holds the reader's own state; never contended, since one thread reads at a time. It makes handing the reader from one
     // thread to another safe.
@@ -40,15 +37,16 @@ package final class JournalReader: Sendable {
 
     /// The next committed records, at most `maxBytes` of frames but always one record; `nil` when there is none yet.
     ///
-    /// Throws when a segment cannot be opened or read. The reader stays where it is, so calling again later tries again;
-    /// after a few times the unreadable part is skipped, counted, and its file kept in `set-aside/`.
+    /// Throws when a segment cannot be opened or read. The reader stays where it is, so calling again later tries again.
+    /// What the disk fails to read a hundred times is skipped, counted, and its file kept in `set-aside/`; call with pauses.
     package func next(maxBytes: Int) throws(JournalError) -> RecordBlock? {
         let result = state.withLock { state -> Result<RecordBlock?, JournalError> in
             do throws(FileSystemError) {
                 let block = try next(&state, max(maxBytes, 1))
                 return .success(block)
             } catch {
-                state.failures += 1
+                // Only what the disk itself says may end in giving records up. Want of descriptors, memory or rights passes.
+                if error.isUnreadable { state.failures += 1 }
                 state.open = nil
                 return .failure(JournalError(error))
             }
@@ -174,7 +172,7 @@ package final class JournalReader: Sendable {
                 fileSystem: core.fileSystem,
                 hint: entry.marker ?? entry.hint
             )
-            if state.failures >= Self.patience {
+            if state.failures >= core.configuration.readPatience {
                 reader.takesUnreadableAsDamage = true
                 core.shelf.withLock { $0.hasUnreadableBlocks(entry.number) }
             }
@@ -182,7 +180,8 @@ package final class JournalReader: Sendable {
             return reader
         } catch {
             // Deleted meanwhile, which only confirmed segments are, or removed by somebody: there is nothing to wait for.
-            guard error.code == ENOENT || state.failures >= Self.patience else { throw error }
+            let isGivenUp = error.isUnreadable && state.failures >= core.configuration.readPatience
+            guard error.code == ENOENT || isGivenUp else { throw error }
             if error.code != ENOENT {
                 core.shelf.withLock { $0.hasUnreadableBlocks(entry.number) }
                 note(min(state.cursor.offset, entry.bytes)..<entry.bytes, &state.cursor)

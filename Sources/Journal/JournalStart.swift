@@ -48,7 +48,7 @@ struct JournalStart: Sendable {
             isClean: false
         )
         do throws(FileSystemError) {
-            try checkpointFile.store(replacement)
+            _ = try checkpointFile.store(replacement)
             maySegment = true
             durableCheckpoint = replacement
         } catch {

@@ -48,11 +48,15 @@ final class MaintenanceThread {
         let confirmedBelow = core.confirmedBelow
         seenConfirmed = confirmedBelow
         if now < pausedUntil { return pausedUntil }
-        if !core.maySegment.load(ordering: .acquiring) { replaceUntrustedCheckpoint() }
+        if !core.maySegment.load(ordering: .acquiring) {
+            replaceUntrustedCheckpoint()
+            guard core.maySegment.load(ordering: .acquiring) else { return pause(now) }
+        }
         runSetAsideJobs()
 
         let underPressure = core.isUnderPressure.load(ordering: .sequentiallyConsistent)
-        let plan = plan(reclaim: core.reclaim.exchange(0, ordering: .relaxed))
+        let wanted = core.reclaim.exchange(0, ordering: .relaxed)
+        let plan = plan(reclaim: wanted)
         var next: UInt64?
         if confirmedBelow > (durable?.below ?? 0) {
             let due = schedule.due(isWhollyConfirmed: confirmedBelow >= core.committedBelow)
@@ -63,7 +67,9 @@ final class MaintenanceThread {
                 next = due
             }
         }
-        delete(plan)
+        let freed = delete(plan)
+        // What could not be given now is given when more is confirmed, unless somebody wants another amount by then.
+        if freed < wanted { _ = core.reclaim.compareExchange(expected: 0, desired: wanted - freed, ordering: .relaxed) }
         if underPressure, core.shelf.withLock({ $0.isActiveConfirmed(below: confirmedBelow) }) {
             core.commitBell.ring()
         }
@@ -96,7 +102,7 @@ final class MaintenanceThread {
         )
         guard checkpoint != durable else { return true }
         do throws(FileSystemError) {
-            try checkpointFile.store(checkpoint)
+            if try checkpointFile.store(checkpoint) { hasReserve = false }
         } catch {
             core.counters.withLock { $0.checkpointFailures += 1 }
             core.maintenanceFailed(error)
@@ -132,8 +138,11 @@ final class MaintenanceThread {
         }
     }
 
-    private func delete(_ plan: DeletionPlan) {
+    /// - Returns: bytes of the files that went.
+    @discardableResult
+    private func delete(_ plan: DeletionPlan) -> Int {
         var deleted = 0
+        var freed = 0
         for item in plan.items {
             guard item.end <= durable?.below ?? 0 else { break }
             do throws(FileSystemError) {
@@ -152,10 +161,12 @@ final class MaintenanceThread {
             }
             core.shelf.withLock { $0.remove(item.number) }
             deleted += 1
+            freed += item.bytes
         }
-        guard deleted > 0 else { return }
+        guard deleted > 0 else { return 0 }
         core.counters.withLock { $0.segmentsDeleted += deleted }
         core.commitBell.ring()
+        return freed
     }
 
     // MARK: Setting aside

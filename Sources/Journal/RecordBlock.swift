@@ -18,6 +18,9 @@ package final class RecordBlock: Sendable {
         self.offsets = offsets
     }
 
+    /// Bytes of memory that stay allocated while this block is retained. Blocks of the in-memory tail may share them.
+    package var memoryBytes: Int { memory.capacity }
+
     /// At least 1.
     package var count: Int { offsets.count }
 

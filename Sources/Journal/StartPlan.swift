@@ -78,7 +78,10 @@ struct StartPlan: Sendable {
             case .damaged: continue
             }
             guard limit <= highestCredible else { continue }
-            return limit + (highest - file.number) * positionsPerSegment
+            let (skipped, isTooFar) = (highest - file.number).multipliedReportingOverflow(by: positionsPerSegment)
+            // A file name may hold any number.
+            guard !isTooFar, skipped <= highestCredible else { continue }
+            return limit + skipped
         }
         // No header is readable. The numbers began at 1, as the positions did.
         return 1 + min(highest, highestCredible / positionsPerSegment) * positionsPerSegment

@@ -13,6 +13,7 @@ extension ProducerConfiguration {
         "retries": patience,
         "message.send.max.retries": patience,
         "delivery.report.only.error": "is always false: each record's delivery is waited for",
+        "partitioner": "is always murmur2_random, so that a key has the partition that Java clients pick",
         "transactional.id": "cannot be used: the producer does not open transactions",
         "queuing.strategy": "is always fifo, as order rests on it",
         "queue.buffering.max.messages": elsewhere,

@@ -35,7 +35,14 @@ struct CheckCommand: AsyncParsableCommand {
     func run() async throws {
         let loaded = try LoadedConfiguration.load(configuration)
         let check = BridgeCheck(settings: loaded.settings, portals: loaded.portals, timeout: .seconds(timeout))
-        let findings = check.run()
+        let unused = loaded.unusedEnvironment.map {
+            BridgeCheck.Finding(
+                grade: .warning,
+                subject: "environment",
+                text: "\($0) names no key; correct or remove it"
+            )
+        }
+        let findings = unused + check.run()
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

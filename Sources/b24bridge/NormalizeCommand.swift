@@ -9,7 +9,7 @@ struct NormalizeCommand: ParsableCommand {
         discussion: """
             Reads raw form bodies on standard input, one a line, and prints one line of JSON for each: \
             {"topic","key","headers","value"} as the bridge would send it, or {"error"}. It is the code of the receiver; \
-            only the portal's token is not checked (the origin is always "online") and there is no "sequence".
+            only the portal's token and the size limits are not checked (the origin is always "online") and there is no "sequence".
 
               echo 'event=ONCRMDEALADD&data[FIELDS][ID]=7&auth[member_id]=a223' |
                 b24bridge normalize

@@ -83,6 +83,8 @@ import Testing
     ])
     func `the Forwarded field is read like it`(_ value: String, _ expected: String?) throws {
         #expect(try client([("Forwarded", value)]) == expected)
-        #expect(try client([("Forwarded", value), ("X-Forwarded-For", "192.0.2.77")]) == "192.0.2.77")
+        // Which of two fields that disagree the proxy wrote cannot be told.
+        #expect(try client([("Forwarded", value), ("X-Forwarded-For", "192.0.2.77")]) == nil)
+        #expect(try client([("Forwarded", value), ("X-Forwarded-For", expected ?? "unknown")]) == expected)
     }
 }

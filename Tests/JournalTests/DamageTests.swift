@@ -194,6 +194,8 @@ import Testing
     @Test func unreadableBlocksAreAnErrorAFewTimesThenDamageAndTheFileIsKept() throws {
         let (fileSystem, reads) = try filled(25)
         let segments = fileSystem.paths.filter { $0.hasSuffix(".segment") }
+        var configuration = configuration
+        configuration.readPatience = 3
         try withJournal(configuration, fileSystem) { journal in
             fileSystem.setFault { $0.kind == .read && $0.path == segments[1] ? .error(EIO) : nil }
             let reader = journal.makeReader()
@@ -215,6 +217,33 @@ import Testing
             journal.confirm(below: JournalPosition(26))
             eventually("the segment is gone from the journal") { fileSystem.contents(segments[1]) == nil }
             #expect(fileSystem.contents("/j/set-aside/" + segments[1].dropFirst(3)) != nil)
+        }
+    }
+
+    @Test(arguments: [EMFILE, ENFILE, ENOMEM, EACCES])
+    func wantOfSomethingThatPassesGivesNoRecordUpHoweverLongItLasts(code: Int32) throws {
+        let (fileSystem, reads) = try filled(25)
+        let segments = fileSystem.paths.filter { $0.hasSuffix(".segment") }
+        var configuration = configuration
+        configuration.readPatience = 3
+        try withJournal(configuration, fileSystem) { journal in
+            fileSystem.setFault { $0.kind == .open && $0.path == segments[1] ? .error(code) : nil }
+            let reader = journal.makeReader()
+            var found: [Read] = []
+            var errors = 0
+            while errors < 50 {
+                do {
+                    guard let block = try reader.next(maxBytes: 700) else { break }
+                    found += block.reads
+                } catch {
+                    errors += 1
+                }
+            }
+            #expect(errors == 50, "it goes on trying")
+            fileSystem.setFault { _ in nil }
+            while let block = try reader.next(maxBytes: 700) { found += block.reads }
+            #expect(found == reads)
+            #expect(journal.statistics.recovery.damagedBytes == 0)
         }
     }
 

@@ -4,8 +4,6 @@ package enum DeadLetterReason: String, Sendable, CaseIterable {
     case badToken = "bad-token"
     /// The record is over `kafka.maxRecordBytes`; it is parked, and this announces it without its body.
     case tooLarge = "too-large"
-    /// The application was removed from the portal.
-    case gonePortal = "gone-portal"
 }
 
 extension Normalizer {

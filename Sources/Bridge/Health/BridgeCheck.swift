@@ -15,6 +15,12 @@ package struct BridgeCheck: Sendable {
         package var subject: String
         /// What is, and the mend if it is not well.
         package var text: String
+
+        package init(grade: Grade, subject: String, text: String) {
+            self.grade = grade
+            self.subject = subject
+            self.text = text
+        }
     }
 
     let settings: BridgeSettings
@@ -82,6 +88,15 @@ package struct BridgeCheck: Sendable {
                 )
             ]
             findings += findingsAboutTopics(in: metadata)
+            if settings.kafka.topic.names(of: EventCatalog.standard) == nil {
+                findings.append(
+                    Finding(
+                        grade: .warning,
+                        subject: "topics",
+                        text: "kafka.topic depends on the portal, so its topics were not looked at"
+                    )
+                )
+            }
             return findings
         } catch {
             return [
@@ -97,7 +112,7 @@ package struct BridgeCheck: Sendable {
     /// Topics known before any event: the dead-letter topic, and those of the catalog unless they depend on the portal.
     private var topics: [String] {
         var names: Set<String> = [settings.kafka.deadLetterTopic]
-        if let entities = settings.kafka.topic.names(of: EventCatalog.standard) { names.formUnion(entities) }
+        names.formUnion(settings.kafka.topic.names(of: EventCatalog.standard) ?? [])
         return names.sorted()
     }
 

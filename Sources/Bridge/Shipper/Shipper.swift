@@ -19,6 +19,8 @@ struct ShipperSettings: Sendable {
     /// Bytes handed to librdkafka and not reported; their memory is the journal's.
     var maxInFlightBytes = 32 << 20
     var maxInFlightRecords = 100_000
+    /// Memory of the journal that records in flight keep allocated.
+    var maxPinnedBytes = 128 << 20
     /// Bytes read from the journal at once.
     var readBytes = 1 << 20
 }

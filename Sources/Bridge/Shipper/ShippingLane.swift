@@ -54,7 +54,8 @@ final class ShippingLane {
 
     func nextBlock(maxBytes: Int) throws(JournalError) -> RecordBlock? {
         if let position = rewind {
-            reader.seek(to: JournalPosition(rawValue: position))
+            // Never forward: an earlier rewind may still be under way.
+            reader.seek(to: min(JournalPosition(rawValue: position), reader.position))
             rewind = nil
         }
         guard let block = try reader.next(maxBytes: maxBytes) else { return nil }
@@ -68,7 +69,9 @@ final class ShippingLane {
 
     /// Gives up the block being sent if a rewind is due.
     func applyRewind() {
-        if rewind != nil { current = nil }
+        guard let position = rewind else { return }
+        if let current { rewind = min(position, current.block[current.index].position.rawValue) }
+        current = nil
     }
 
     /// How long the lowest position that is not done has been that. Not before this is asked regularly.
@@ -81,7 +84,10 @@ final class ShippingLane {
     /// The record at `position`, if it can still be read.
     func record(at position: UInt64) throws(JournalError) -> RecordBlock? {
         probeReader.seek(to: JournalPosition(rawValue: position))
-        guard let block = try probeReader.next(maxBytes: 1), block[0].position.rawValue == position else { return nil }
+        // Much at once: the reader looks for the position from the beginning of its segment, block by block.
+        guard let block = try probeReader.next(maxBytes: 256 << 10), block[0].position.rawValue == position else {
+            return nil
+        }
         return block
     }
 

@@ -13,12 +13,9 @@ extension ShippingLoop {
         let position = record.position.rawValue
         // After one that was not taken none may follow, or they would change places.
         guard canPark(record.payload.count) else {
-            holdUntilParkable(position, now: now)
-            if let topic, parkedByTopic[topic] == nil {
-                // Nothing of this topic is parked, so it is tried where it is.
-                lanes.main.faults[topic]?.route = .held
-                lanes.main.faults[topic]?.hold(position)
-            }
+            holdUntilParkable(position, topic: topic, now: now)
+            // Nothing of this topic is parked, so it is tried where it is.
+            if let topic, parkedByTopic[topic] == nil { lanes.main.faults[topic]?.route = .held }
             return true
         }
         switch parkAppender.append(record.payload) {
@@ -27,21 +24,24 @@ extension ShippingLoop {
             parking.append(ParkingQueue.Entry(lane: .main, position: position, parked: parked, topic: topic))
             if let topic { parkedByTopic[topic, default: 0] += 1 }
         case .refused(.overloaded) where !parking.isEmpty: return false
-        case .refused: holdUntilParkable(position, now: now)
+        case .refused: holdUntilParkable(position, topic: topic, now: now)
         }
         return true
     }
 
     /// An eighth of the quota is left for records that only move, so that a full journal can be emptied.
-    func canPark(_ bytes: Int) -> Bool {
-        guard parking.retryFrom == nil else { return false }
+    func canPark(_ bytes: Int) -> Bool { parking.retryFrom == nil && hasParkingRoom(bytes) }
+
+    func hasParkingRoom(_ bytes: Int) -> Bool {
         let statistics = lanes.parked.journal.statistics
         return statistics.diskBytes + statistics.pendingBytes + bytes <= statistics.maxBytes - statistics.maxBytes / 8
     }
 
     /// The parked journal takes nothing: the record stays in the main journal and is tried again.
-    private func holdUntilParkable(_ position: UInt64, now: ContinuousClock.Instant) {
+    private func holdUntilParkable(_ position: UInt64, topic: String?, now: ContinuousClock.Instant) {
         lanes.main.window[position] = .held
+        // Should its topic take records again before, none may overtake it.
+        if let topic { lanes.main.faults[topic]?.hold(position) }
         if parking.retryFrom == nil, !isParkingFull {
             isParkingFull = true
             logger.error(
@@ -64,7 +64,7 @@ extension ShippingLoop {
                     status.parked += 1
                     isParkingFull = false
                 case .main:
-                    holdUntilParkable(entry.position, now: clock.now)
+                    holdUntilParkable(entry.position, topic: entry.topic, now: clock.now)
                     if let topic = entry.topic { unpark(topic) }
                 case .parked where isCommitted:
                     lanes.parked.window[entry.position] = .done
@@ -143,7 +143,7 @@ extension ShippingLoop {
                 continue
             }
             lanes.parked.window[position] = .inFlight
-            blocks[id] = (block, lanes.parked, 1)
+            pin(id, block, lanes.parked)
         }
     }
 

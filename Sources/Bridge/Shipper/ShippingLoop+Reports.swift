@@ -19,8 +19,7 @@ extension ShippingLoop {
         } else {
             undelivered(record, report, lane: entry.lane)
         }
-        // A block that is still being sent comes back with its next record.
-        if entry.inFlight == 1 { blocks[id] = nil } else { blocks[id]?.inFlight -= 1 }
+        unpin(id)
     }
 
     private func delivered(_ record: JournalRecord, _ report: borrowing DeliveryReport, lane: ShippingLane) {
@@ -136,7 +135,8 @@ extension ShippingLoop {
 
     /// Tries one record of each refusing topic whose time has come, or parks the record or the topic.
     func retryRefusingTopics(now: ContinuousClock.Instant) {
-        if let from = parking.retryDue(now: now) { lanes.main.rewind(to: from) }
+        // Without room, going back would only read everything again.
+        if hasParkingRoom(0), let from = parking.retryDue(now: now) { lanes.main.rewind(to: from) }
         for lane in [lanes.main, lanes.parked] where !lane.faults.isEmpty {
             let parksTopics = lane === lanes.main && canPark(0)
             for (topic, fault) in lane.faults {
@@ -173,7 +173,6 @@ extension ShippingLoop {
         guard lane.timeAtBase(now: now) >= patience, !lane.isTakingBack, lane.window.open > 0,
             lane.window[lane.window.base] == .inFlight, canPark(0)
         else { return }
-        let isFull = inFlightBytes >= settings.maxInFlightBytes || inFlightRecords >= settings.maxInFlightRecords
         let othersArrive = lastDelivery.map { now - $0 < Self.shortestStall } ?? false
         guard othersArrive || isFull, inbox.brokersUnreachable == nil,
             let block = try? lane.record(at: lane.window.base), let stored = StoredRecord(block[0].payload)
@@ -205,7 +204,7 @@ extension ShippingLoop {
         case .queued:
             lane.window[position] = .inFlight
             lane.faults[topic]?.began(position)
-            blocks[id] = (block, lane, 1)
+            pin(id, block, lane)
         case .queueFull: lane.faults[topic]?.nextTry = now + .milliseconds(100)
         case .rejected(let error):
             lane.faults[topic]?.began(position)

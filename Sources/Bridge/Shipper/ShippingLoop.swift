@@ -25,7 +25,9 @@ final class ShippingLoop {
     /// When Kafka confirmed a record last.
     var lastDelivery: ContinuousClock.Instant?
     /// Blocks with records in flight.
-    var blocks: [UInt32: (block: RecordBlock, lane: ShippingLane, inFlight: Int)] = [:]
+    private(set) var blocks: [UInt32: (block: RecordBlock, lane: ShippingLane, inFlight: Int)] = [:]
+    /// Memory that `blocks` keep. One record in flight keeps its whole block; shared memory counts more than once.
+    private(set) var pinnedBytes = 0
     private var lastBlockID: UInt32 = 0
     var inFlightRecords = 0
     var inFlightBytes = 0
@@ -115,7 +117,7 @@ final class ShippingLoop {
         _ = producer.poll(upTo: .zero, maxReports: settings.maxInFlightRecords) { report in take(report) }
         settleParking()
         producer.close()
-        blocks.removeAll()
+        unpinAll()
         lanes.main.confirm()
         lanes.parked.confirm()
         status.isRunning = false
@@ -185,7 +187,36 @@ final class ShippingLoop {
                 lane.inFlightRecords < settings.maxInFlightRecords / 4
             else { return false }
         }
-        return inFlightBytes < settings.maxInFlightBytes && inFlightRecords < settings.maxInFlightRecords
+        return !isFull
+    }
+
+    /// No more may be handed to the producer.
+    var isFull: Bool {
+        inFlightBytes >= settings.maxInFlightBytes || inFlightRecords >= settings.maxInFlightRecords
+            || pinnedBytes >= settings.maxPinnedBytes
+    }
+
+    /// One more record of the block is in flight.
+    func pin(_ id: UInt32, _ block: RecordBlock, _ lane: ShippingLane) {
+        if blocks[id] == nil { pinnedBytes += block.memoryBytes }
+        blocks[id, default: (block, lane, 0)].inFlight += 1
+    }
+
+    /// One less. A block that is still being sent comes back with its next record.
+    func unpin(_ id: UInt32) {
+        guard let entry = blocks[id] else { return }
+        if entry.inFlight > 1 {
+            blocks[id]?.inFlight -= 1
+        } else {
+            blocks[id] = nil
+            pinnedBytes -= entry.block.memoryBytes
+        }
+    }
+
+    /// The producer has given up everything.
+    func unpinAll() {
+        blocks.removeAll()
+        pinnedBytes = 0
     }
 
     /// Never 0, so that no opaque is a null pointer.
@@ -249,7 +280,7 @@ final class ShippingLoop {
         switch send(stored, bytes: record.payload.count, opaque: opaque(id, index), lane: lane) {
         case .queued:
             lane.window[position] = .inFlight
-            blocks[id, default: (block, lane, 0)].inFlight += 1
+            pin(id, block, lane)
             return true
         case .queueFull: return false
         case .rejected(let error):
