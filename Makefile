@@ -32,10 +32,14 @@ test: setup-tests lint ## Run all tests
 interop: setup-tests ## Read what the bridge sends with other implementations (aiokafka, CloudEvents SDK)
 	Tests/Interoperability/run
 
-# librdkafka starts its threads with C11's thrd_create, which the sanitizer does not follow: a process that uses it crashes
-# under the sanitizer. So the rooms without it are tested.
-tsan: setup ## Run the tests without librdkafka once under the thread sanitizer
-	B24_TSAN=1 $(SWIFT) test --sanitize=thread --scratch-path .build/tsan --skip '$(WITH_KAFKA)'
+# librdkafka itself is not instrumented, so what it does is left out. Each room's tests have a process of their own: the
+# sanitizer itself gives up when one of many threads starts a process. The tests from outside say nothing here.
+tsan: setup ## Run the tests once under the thread sanitizer
+	B24_TSAN=1 $(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/tsan
+	@for tests in Bitrix24Tests ConfigurationTests JournalTests IngressTests TelemetryTests KafkaClientTests BridgeTests; do \
+	  B24_TSAN=1 TSAN_OPTIONS=ignore_noninstrumented_modules=1 $(SWIFT) test --skip-build --sanitize=thread \
+	    --scratch-path .build/tsan --filter "^$$tests\." || exit 1; \
+	done
 
 bench: setup ## Measure against a bare NIO server on this machine
 	@Scripts/install-packages wrk

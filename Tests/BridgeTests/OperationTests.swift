@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test func `shutdown goes on accepting for its delay, answers what is under way, and flushes`() async throws {
-        let adjust: (inout BridgeSettings) -> Void = { $0.shutdownDelay = .milliseconds(600) }
+        let adjust: (inout BridgeSettings) -> Void = { $0.shutdownDelay = .seconds(2) }
         let bridge = try await RunningBridge.start(directory: TemporaryDirectory(), adjust: adjust)
         try await bridge.take(deals(1...10))
         #expect(try await bridge.get("/readyz").status == 200)
