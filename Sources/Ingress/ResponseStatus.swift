@@ -10,17 +10,14 @@ package struct ResponseStatus: Sendable, Hashable, ExpressibleByIntegerLiteral {
 
     package static let ok: Self = 200
     package static let badRequest: Self = 400
-    package static let unauthorized: Self = 401
     package static let forbidden: Self = 403
     package static let notFound: Self = 404
     package static let methodNotAllowed: Self = 405
     package static let requestTimeout: Self = 408
     package static let contentTooLarge: Self = 413
-    package static let tooManyRequests: Self = 429
     package static let headerFieldsTooLarge: Self = 431
     package static let internalServerError: Self = 500
     package static let notImplemented: Self = 501
-    package static let badGateway: Self = 502
     package static let serviceUnavailable: Self = 503
     package static let versionNotSupported: Self = 505
 

@@ -136,7 +136,9 @@ extension ShippingLoop {
     /// Tries one record of each refusing topic whose time has come, or parks the record or the topic.
     func retryRefusingTopics(now: ContinuousClock.Instant) {
         // Without room, going back would only read everything again.
-        if hasParkingRoom(0), let from = parking.retryDue(now: now) { lanes.main.rewind(to: from) }
+        if parking.retryFrom != nil, hasParkingRoom(0), let from = parking.retryDue(now: now) {
+            lanes.main.rewind(to: from)
+        }
         for lane in [lanes.main, lanes.parked] where !lane.faults.isEmpty {
             let parksTopics = lane === lanes.main && canPark(0)
             for (topic, fault) in lane.faults {
