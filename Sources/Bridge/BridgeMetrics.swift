@@ -6,7 +6,8 @@ package import Metrics
 /// The metrics, made once. Counting costs an atomic addition.
 ///
 /// Two sums hold whenever nothing is under way: requests = answers over all statuses, and
-/// `records_committed` + `records_recovered` = `records_delivered` + `records_waiting` + `records_parked`.
+/// `records_committed` + `records_recovered` = `records_delivered` + `records_waiting` + `records_parked` +
+/// `records_unreadable`.
 package struct BridgeMetrics: Sendable {
     package static let prefix = "b24bridge_"
 
@@ -35,6 +36,7 @@ package struct BridgeMetrics: Sendable {
     let delivered: Counter
     let deliveredParked: Counter
     let parked: Counter
+    let unreadable: Counter
     let deliveryFailures: Counter
     let producerRebuilds: Counter
 
@@ -93,6 +95,7 @@ package struct BridgeMetrics: Sendable {
         delivered = counter("records_delivered")
         deliveredParked = counter("parked_records_delivered")
         parked = counter("records_moved_to_parked")
+        unreadable = counter("records_unreadable")
         deliveryFailures = counter("delivery_failures")
         producerRebuilds = counter("producer_rebuilds")
     }
@@ -126,6 +129,7 @@ package struct BridgeMetrics: Sendable {
         ("records_delivered_total", "Records that Kafka confirmed."),
         ("parked_records_delivered_total", "Of these, records that had been parked."),
         ("records_moved_to_parked_total", "Records moved to the parked journal because their topic refuses them."),
+        ("records_unreadable_total", "Records read once that the journal's disk could not read again; lost."),
         ("delivery_failures_total", "Delivery reports that said no. The records are kept and sent again or parked."),
         ("producer_rebuilds_total", "Producers made anew after a fatal error."),
         ("records_waiting", "Records in the journal that are neither delivered nor parked."),

@@ -299,10 +299,16 @@ final class RunningBridge: Sendable {
         for _ in 0..<200 where left != right {
             _ = try await get("/metrics")
             left = metric("records_committed_total") + metric("records_recovered_total")
-            right = metric("records_delivered_total") + metric("records_waiting") + metric("records_parked")
+            right =
+                metric("records_delivered_total") + metric("records_waiting") + metric("records_parked")
+                + metric("records_unreadable_total")
             if left != right { try await Task.sleep(for: .milliseconds(20)) }
         }
-        #expect(left == right, "committed + recovered = delivered + waiting + parked", sourceLocation: sourceLocation)
+        #expect(
+            left == right,
+            "committed + recovered = delivered + waiting + parked + unreadable",
+            sourceLocation: sourceLocation
+        )
         #expect(metric("requests_total") == answers, "requests = answers", sourceLocation: sourceLocation)
     }
 

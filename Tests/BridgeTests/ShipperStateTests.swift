@@ -78,6 +78,42 @@ import Testing
         #expect([1, 2, 3, 4].map { window[$0] } == [.waiting, .held, .parking, .done])
         #expect(window.held == 1 && window.open == 3)
     }
+
+    @Test func `what the journal has lost is done, and what is under way is not touched`() {
+        let far: UInt64 = 1 << 30
+        var window = DeliveryWindow(base: 1)
+        for position in Array(1...6 as ClosedRange<UInt64>) + [far, far + 1, far + 2] { _ = window.read(position) }
+        window[2] = .inFlight
+        window[3] = .held
+        window[4] = .heldAlone
+        window[5] = .parking
+        window[far] = .held
+        #expect(window.heldAlone == 1 && window.held == 2)
+        #expect(window.giveUp(2..<far + 1) == 4, "3, 4, 6 and the one beyond the gap")
+        #expect(window.held == 0 && window.heldAlone == 0 && window.open == 5 && window.base == 1)
+        #expect([1, 2, 5, far + 1].map { window[$0] } == [.waiting, .inFlight, .parking, .waiting])
+        #expect(window.giveUp(1..<2) == 1)
+        #expect(window.base == 2, "the base follows")
+        window[2] = .done
+        window[5] = .done
+        #expect(window.base == far + 1)
+        #expect(window.giveUp(1..<UInt64.max) == 2)
+        #expect(window.open == 0 && window.base == far + 3)
+    }
+
+    @Test func `the oldest record in flight is found over gaps`() {
+        let far: UInt64 = 1 << 30
+        var window = DeliveryWindow(base: 1)
+        for position in [1, 2, 3, far, far + 1] as [UInt64] { _ = window.read(position) }
+        #expect(window.firstInFlight() == nil)
+        window[far + 1] = .inFlight
+        window[1] = .done
+        #expect(window.firstInFlight() == far + 1)
+        window[3] = .inFlight
+        #expect(window.firstInFlight() == 3)
+        #expect(window.firstInFlight(except: [3]) == far + 1)
+        #expect(window.firstInFlight(except: [3, far + 1]) == nil)
+    }
 }
 
 @Suite struct TopicFaultTests {
@@ -181,23 +217,20 @@ import Testing
     @Test func `single records are tried one at a time, in rounds`() {
         let start = ContinuousClock.now
         var singles = SingleRecords(interval: .seconds(600), now: start)
-        singles.add(3, canBeTried: true)
-        singles.add(4, canBeTried: false)
-        singles.add(5, canBeTried: true)
-        #expect(singles.held == 3)
+        singles.add(3)
+        singles.add(5)
         #expect(singles.next(now: start) == nil)
         let first = start + .seconds(1)
         #expect(singles.next(now: first) == 3)
         #expect(singles.next(now: first) == nil, "one at a time")
         singles.tried(again: true, now: first)
         #expect(singles.next(now: first) == 5)
-        singles.left()
         singles.tried(again: false, now: first)
         #expect(singles.next(now: first) == nil, "the round is over")
         #expect(singles.wakeAt == first + .seconds(600))
         #expect(singles.next(now: first + .seconds(600)) == 3)
         singles.forgetTry()
-        #expect(singles.held == 1, "the reader adds it again")
+        #expect(singles.trying == nil && singles.wakeAt == nil, "the reader adds it again")
     }
 }
 

@@ -12,6 +12,8 @@ struct DeliveryWindow {
         case inFlight
         /// Not sent because its topic refuses records.
         case held
+        /// Not sent for a reason of its own; among the parked records only.
+        case heldAlone
         /// Appended to the parked journal and not committed there yet.
         case parking
         case done
@@ -39,6 +41,7 @@ struct DeliveryWindow {
     /// Positions in the window that are not done.
     private(set) var open = 0
     private(set) var held = 0
+    private(set) var heldAlone = 0
 
     init(base: UInt64, longestSpan: Int = 8 << 20) {
         self.base = base
@@ -88,6 +91,8 @@ struct DeliveryWindow {
             if newValue == .done { open -= 1 }
             if old == .held { held -= 1 }
             if newValue == .held { held += 1 }
+            if old == .heldAlone { heldAlone -= 1 }
+            if newValue == .heldAlone { heldAlone += 1 }
             slots[index] = newValue.rawValue
             if index == 0, newValue == .done { advance() }
         }
@@ -97,6 +102,50 @@ struct DeliveryWindow {
     mutating func takeBackInFlight() {
         for index in slots.indices where slots[index] == Slot.inFlight.rawValue {
             slots[index] = Slot.waiting.rawValue
+        }
+    }
+
+    /// The lowest position that is in flight, apart from some that may be for long. Looks at every slot before it.
+    func firstInFlight(except ignored: Set<UInt64> = []) -> UInt64? {
+        for place in places(in: base..<end) {
+            for index in place.slots where slots[index] == Slot.inFlight.rawValue {
+                let position = place.first + UInt64(index - place.slots.lowerBound)
+                if !ignored.contains(position) { return position }
+            }
+        }
+        return nil
+    }
+
+    /// The journal has lost these positions: what of them waited is done. Returns how many those are.
+    mutating func giveUp(_ positions: Range<UInt64>) -> Int {
+        var count = 0
+        for place in places(in: positions) {
+            for index in place.slots {
+                switch Slot(rawValue: slots[index]) {
+                case .waiting: break
+                case .held: held -= 1
+                case .heldAlone: heldAlone -= 1
+                default: continue
+                }
+                slots[index] = Slot.done.rawValue
+                open -= 1
+                count += 1
+            }
+        }
+        if count > 0 { advance() }
+        return count
+    }
+
+    /// Where the slots of some positions lie, run by run, each with the position of its first slot.
+    private func places(in positions: Range<UInt64>) -> [(slots: Range<Int>, first: UInt64)] {
+        runs.indices.compactMap { index in
+            let run = runs[index]
+            let next = index + 1 < runs.count ? runs[index + 1].slot : firstSlot + UInt64(slots.count)
+            let first = max(run.position + (max(run.slot, firstSlot) - run.slot), positions.lowerBound)
+            let end = min(run.position + (next - run.slot), positions.upperBound)
+            guard first < end else { return nil }
+            let start = Int(run.slot + (first - run.position) - firstSlot)
+            return (start..<start + Int(end - first), first)
         }
     }
 

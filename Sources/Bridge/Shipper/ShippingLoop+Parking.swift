@@ -68,10 +68,10 @@ extension ShippingLoop {
                     if let topic = entry.topic { unpark(topic) }
                 case .parked where isCommitted:
                     lanes.parked.window[entry.position] = .done
-                    if let topic = entry.topic { unpark(topic) } else { singles.left() }
+                    if let topic = entry.topic { unpark(topic) }
                 case .parked:
                     // A record of a topic is found again by the reader; a single one stays.
-                    lanes.parked.window[entry.position] = .held
+                    lanes.parked.window[entry.position] = entry.topic == nil ? .heldAlone : .held
                     if entry.topic != nil { lanes.parked.rewind(to: entry.position) }
                     movesFrom = clock.now + .seconds(5)
                 }
@@ -79,9 +79,9 @@ extension ShippingLoop {
         }
     }
 
-    /// One parked record of `topic` less. With the last one, the topic's records go the direct way again.
-    func unpark(_ topic: String) {
-        let left = parkedByTopic[topic, default: 1] - 1
+    /// One parked record of `topic` less, or several. With the last one, the topic's records go the direct way again.
+    func unpark(_ topic: String, _ count: Int = 1) {
+        let left = parkedByTopic[topic, default: count] - count
         parkedByTopic[topic] = left > 0 ? left : nil
         guard left <= 0, let fault = lanes.main.faults[topic], fault.route == .parked else { return }
         lanes.main.faults[topic] = nil
@@ -91,10 +91,10 @@ extension ShippingLoop {
 
     /// Parks the one record that its topic refuses for a reason of the record's own. Returns false when it has to wait.
     func parkAlone(_ position: UInt64, topic: String, lane: ShippingLane, now: ContinuousClock.Instant) -> Bool {
-        guard now >= movesFrom, let block = try? lane.record(at: position),
-            lane === lanes.parked || canPark(block[0].payload.count)
+        guard now >= movesFrom, let (block, index) = try? lane.record(at: position),
+            lane === lanes.parked || canPark(block[index].payload.count)
         else { return false }
-        var payload = Array(block[0].payload)
+        var payload = Array(block[index].payload)
         payload[StoredRecord.flagsPlace] |= StoredRecord.Flags.refused.rawValue
         guard case .pending(let parked) = payload.withUnsafeBytes({ parkAppender.append($0) }) else { return false }
         lane.window[position] = .parking
@@ -122,22 +122,30 @@ extension ShippingLoop {
     func holdSingle(_ record: JournalRecord) {
         let position = record.position.rawValue
         guard lanes.parked.window[position] == .waiting else { return }
-        lanes.parked.window[position] = .held
+        lanes.parked.window[position] = .heldAlone
         let canBeTried = StoredRecord(record.payload).map { $0.recordBytes <= settings.maxRecordBytes } ?? false
-        singles.add(position, canBeTried: canBeTried)
+        if canBeTried { singles.add(position) }
     }
 
     /// Sends one of them, alone.
     func trySingles(now: ContinuousClock.Instant) {
         while !lanes.parked.isTakingBack, let position = singles.next(now: now) {
-            guard lanes.parked.window[position] == .held, let block = try? lanes.parked.record(at: position),
-                let stored = StoredRecord(block[0].payload)
-            else {
+            guard lanes.parked.window[position] == .heldAlone else {
+                // It has moved.
                 singles.tried(again: false, now: now)
                 continue
             }
+            guard let (block, index) = try? lanes.parked.record(at: position),
+                let stored = StoredRecord(block[index].payload)
+            else {
+                singles.tried(again: true, now: now)
+                // Should it not be readable any more, the reader will see.
+                lanes.parked.rewind(to: position)
+                continue
+            }
             let id = nextBlockID()
-            guard send(stored, bytes: block[0].payload.count, opaque: opaque(id, 0), lane: lanes.parked) == .queued
+            let bytes = block[index].payload.count
+            guard send(stored, bytes: bytes, opaque: opaque(id, index), lane: lanes.parked) == .queued
             else {
                 singles.tried(again: true, now: now)
                 continue
@@ -153,15 +161,18 @@ extension ShippingLoop {
     func moveSingles(now: ContinuousClock.Instant) {
         let lane = lanes.parked
         let window = lane.window
-        guard singles.held > 0, parking.isEmpty, now >= movesFrom, window.span - window.open >= singles.held,
-            window[window.base] == .held
+        let held = window.heldAlone + (singles.trying == nil ? 0 : 1)
+        guard held > 0, parking.isEmpty, now >= movesFrom, window.span - window.open >= held,
+            window[window.base] == .heldAlone
         else { return }
         let statistics = lane.journal.statistics
-        guard window.open == singles.held || statistics.diskBytes > statistics.maxBytes / 2 else { return }
-        guard let block = try? lane.record(at: window.base), StoredRecord(block[0].payload)?.isSingle ?? true,
-            case .pending(let parked) = parkAppender.append(block[0].payload)
+        guard window.open == held || statistics.diskBytes > statistics.maxBytes / 2 else { return }
+        guard let (block, index) = try? lane.record(at: window.base),
+            case .pending(let parked) = parkAppender.append(block[index].payload)
         else {
             movesFrom = now + .seconds(5)
+            // Should it not be readable any more, the reader will see.
+            lane.rewind(to: window.base)
             return
         }
         let position = window.base

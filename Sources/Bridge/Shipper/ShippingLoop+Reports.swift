@@ -37,7 +37,6 @@ extension ShippingLoop {
             metrics.deliveredParked.increment()
             status.parked -= 1
             if stored.isSingle {
-                singles.left()
                 if singles.trying == position { singles.tried(again: false, now: clock.now) }
             } else {
                 unpark(topic)
@@ -75,9 +74,9 @@ extension ShippingLoop {
     {
         guard position < last else { return nil }
         for candidate in position + 1...last where lane.window[candidate] == .held {
-            guard let block = try? lane.record(at: candidate), let stored = StoredRecord(block[0].payload) else {
-                continue
-            }
+            guard let (block, index) = try? lane.record(at: candidate),
+                let stored = StoredRecord(block[index].payload)
+            else { continue }
             if stored.topicName == topic { return candidate }
         }
         return nil
@@ -87,7 +86,7 @@ extension ShippingLoop {
         let position = record.position.rawValue
         metrics.deliveryFailures.increment()
         if lane === lanes.parked, singles.trying == position {
-            lane.window[position] = .held
+            lane.window[position] = .heldAlone
             return singles.tried(again: true, now: clock.now)
         }
         switch report.disposition {
@@ -164,37 +163,60 @@ extension ShippingLoop {
         }
     }
 
-    /// Parks the topic of a record that neither arrives nor comes back, say because its partition has no leader or too few
-    /// replicas: librdkafka waits for those without end, and the record would keep the whole journal.
+    /// Takes a record back that neither arrives nor is refused, say because its partition has no leader or too few replicas:
+    /// librdkafka waits for those without end, and the record would keep the whole journal. Its topic is then parked; one
+    /// that is parked already is tried with one record, and leaves the room to the other parked topics.
     ///
     /// The records in flight can only be taken back all together. So that an outage of the cluster parks nothing, others
     /// must be arriving, or have no room beside it while brokers can be reached.
     func takeBackStalledTopic(now: ContinuousClock.Instant) {
-        let lane = lanes.main
         let patience = max(settings.parkAfter, Self.shortestStall)
-        guard lane.timeAtBase(now: now) >= patience, !lane.isTakingBack, lane.window.open > 0,
-            lane.window[lane.window.base] == .inFlight, canPark(0)
-        else { return }
-        let othersArrive = lastDelivery.map { now - $0 < Self.shortestStall } ?? false
-        guard othersArrive || isFull, inbox.brokersUnreachable == nil,
-            let block = try? lane.record(at: lane.window.base), let stored = StoredRecord(block[0].payload)
-        else { return }
-        let topic = stored.topicName
-        // A fault is there when it is its trial that is stuck.
-        var fault = lane.faults[topic] ?? TopicFault(route: .held, now: now, since: now - patience)
-        fault.stalled(KafkaError(code: .timedOutInQueue, message: "no answer for \(patience)"), at: lane.window.base)
-        lane.faults[topic] = fault
-        for lane in [lanes.main, lanes.parked] { lane.isTakingBack = true }
-        producer.purge()
-        logger.warning(
-            "records of a topic neither arrive nor are refused; all that is in flight is taken back",
-            metadata: ["topic": "\(topic)", "records": "\(inFlightRecords)"]
-        )
+        for lane in [lanes.main, lanes.parked] where !lane.isTakingBack {
+            guard let position = lane.stalled(for: patience, countingTrials: lane === lanes.main, now: now),
+                lane === lanes.parked || canPark(0)
+            else { continue }
+            let othersArrive = lastDelivery.map { now - $0 < Self.shortestStall } ?? false
+            guard othersArrive || !hasRoom(lane), inbox.brokersUnreachable == nil,
+                let (block, index) = try? lane.record(at: position),
+                let stored = StoredRecord(block[index].payload), !stored.isSingle
+            else { continue }
+            let topic = stored.topicName
+            // A fault is there when it is its trial that is stuck.
+            var fault = lane.faults[topic] ?? TopicFault(route: .held, now: now, since: now - patience)
+            fault.stalled(KafkaError(code: .timedOutInQueue, message: "no answer for \(patience)"), at: position)
+            lane.faults[topic] = fault
+            for lane in [lanes.main, lanes.parked] { lane.isTakingBack = true }
+            producer.purge()
+            logger.warning(
+                "records of a topic neither arrive nor are refused; all that is in flight is taken back",
+                metadata: ["topic": "\(topic)", "lane": "\(lane.name.rawValue)", "records": "\(inFlightRecords)"]
+            )
+            return
+        }
+    }
+
+    /// Accounts for records that the journal could read once and cannot read any more.
+    func giveUpUnreadable() {
+        for lane in [lanes.main, lanes.parked] {
+            let count = lane.takeUnreadable()
+            guard count > 0 else { continue }
+            metrics.unreadable.increment(by: count)
+            logger.error(
+                "records of the journal can no longer be read and are given up; the file is kept in set-aside/",
+                metadata: ["records": "\(count)", "journal": "\(lane.name.rawValue)", "mend": "check the volume"]
+            )
+            guard lane === lanes.parked else { continue }
+            status.parked -= count
+            // Nobody knows what topics they had. With none left, all topics go the direct way again.
+            if lane.window.open == 0, parking.isEmpty {
+                for (topic, left) in parkedByTopic { unpark(topic, left) }
+            }
+        }
     }
 
     private func probe(_ topic: String, _ position: UInt64, lane: ShippingLane, now: ContinuousClock.Instant) {
-        guard lane.window[position] == .held, let block = try? lane.record(at: position),
-            let stored = StoredRecord(block[0].payload)
+        guard lane.window[position] == .held, let (block, index) = try? lane.record(at: position),
+            let stored = StoredRecord(block[index].payload)
         else {
             // Not where it was: let the reader look again from there.
             lane.faults[topic]?.lostTrack()
@@ -202,7 +224,7 @@ extension ShippingLoop {
             return
         }
         let id = nextBlockID()
-        switch send(stored, bytes: block[0].payload.count, opaque: opaque(id, 0), lane: lane) {
+        switch send(stored, bytes: block[index].payload.count, opaque: opaque(id, index), lane: lane) {
         case .queued:
             lane.window[position] = .inFlight
             lane.faults[topic]?.began(position)

@@ -98,6 +98,7 @@ final class ShippingLoop {
             }
             ship(lanes.parked, now: now)
             ship(lanes.main, now: now)
+            giveUpUnreadable()
             lanes.main.confirm()
             lanes.parked.confirm()
             publishStatus(now: now)
@@ -181,7 +182,7 @@ final class ShippingLoop {
     }
 
     /// Parked records may stay in flight for as long as their partition has no leader, so they get a quarter only.
-    private func hasRoom(_ lane: ShippingLane) -> Bool {
+    func hasRoom(_ lane: ShippingLane) -> Bool {
         if lane === lanes.parked {
             guard lane.inFlightBytes < settings.maxInFlightBytes / 4,
                 lane.inFlightRecords < settings.maxInFlightRecords / 4

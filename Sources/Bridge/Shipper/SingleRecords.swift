@@ -9,8 +9,6 @@ struct SingleRecords {
 
     /// Time between the end of a round and the next one.
     let interval: Duration
-    /// Records in the parked lane that are held for their own sake, triable or not.
-    private(set) var held = 0
     private(set) var trying: UInt64?
     private var queue: Deque<UInt64> = []
     private var leftInRound = 0
@@ -22,14 +20,10 @@ struct SingleRecords {
         nextRound = now + min(interval, .seconds(1))
     }
 
-    /// - Parameter canBeTried: a record over the limit cannot, as long as the limit stands.
-    mutating func add(_ position: UInt64, canBeTried: Bool) {
-        held += 1
-        if canBeTried, queue.count < Self.mostTried { queue.append(position) }
+    /// Wanted is a record that could be sent: one over the limit cannot, as long as the limit stands.
+    mutating func add(_ position: UInt64) {
+        if queue.count < Self.mostTried { queue.append(position) }
     }
-
-    /// The record was delivered or has moved.
-    mutating func left() { held -= 1 }
 
     /// The next one to be tried now.
     mutating func next(now: ContinuousClock.Instant) -> UInt64? {
@@ -52,10 +46,7 @@ struct SingleRecords {
     }
 
     /// The producer is a new one. The reader comes by again and adds what was under way.
-    mutating func forgetTry() {
-        if trying != nil { held -= 1 }
-        trying = nil
-    }
+    mutating func forgetTry() { trying = nil }
 
     /// When there is something to do. `nil`: there is nothing to try, or an answer is awaited.
     var wakeAt: ContinuousClock.Instant? { trying == nil && !queue.isEmpty ? nextRound : nil }

@@ -1,0 +1,95 @@
+import Foundation
+import Journal
+import KafkaClient
+import Testing
+
+@testable import Bridge
+
+/// Parked topics and damaged records do not stand in each other's way.
+@Suite struct ParkedLaneTests {
+    private static func numbered(_ range: ClosedRange<Int>, _ event: String = "ONCRMDEALUPDATE", pad: Int = 0)
+        -> [String]
+    {
+        DeliveryTests.numbered(range, event, pad: pad)
+    }
+
+    @Test func `a parked topic whose partition has no leader leaves the room to the other parked topics`()
+        async throws
+    {
+        try await Kafka.withCluster { cluster in
+            let directory = try TemporaryDirectory()
+            let servers = cluster.bootstrapServers
+            let adjust: (inout BridgeSettings) -> Void = {
+                $0.kafka.parkAfter = .milliseconds(200)
+                $0.journal.parkedMaxBytes = 256 << 20
+            }
+            for topic in ["block.crm.deal", "block.crm.contact"] {
+                cluster.setTopicError(topic, .unknownTopicOrPartition)
+            }
+            try await RunningBridge.with(servers: servers, directory: directory, prefix: "block", adjust: adjust) {
+                bridge in
+                // More than parked records may have in flight.
+                try await bridge.take(Self.numbered(1...20, pad: 500_000))
+                try await bridge.take(Self.numbered(1...10, "ONCRMCONTACTADD"))
+                try await wait(for: "30 parked records; \(bridge.metric("records_parked"))") {
+                    _ = try await bridge.get("/metrics")
+                    return bridge.metric("records_parked") == 30
+                }
+            }
+            for topic in ["block.crm.deal", "block.crm.contact"] { cluster.setTopicError(topic, .noError) }
+            try await blocking {
+                for partition in 0..<4 {
+                    try cluster.setPartitionLeader(topic: "block.crm.deal", partition: Int32(partition), broker: nil)
+                }
+            }
+            try await RunningBridge.with(servers: servers, directory: directory, prefix: "block", adjust: adjust) {
+                bridge in
+                try await bridge.waitForDelivery(of: 10, to: "crm.contact")
+                #expect(DeliveryTests.numbers(bridge.delivered(to: "crm.contact")) == Array(1...10))
+                #expect(bridge.logs.contains("neither arrive nor are refused", "block.crm.deal", "parked"))
+                try await bridge.expectSums()
+                try await blocking {
+                    for partition in 0..<4 {
+                        try cluster.setPartitionLeader(topic: "block.crm.deal", partition: Int32(partition), broker: 1)
+                    }
+                }
+                // By the reports: the cluster keeps 5 MiB of a partition.
+                var last = ""
+                try await wait(for: "all to be delivered; \(last); \(bridge.logs.lines.suffix(3))") {
+                    last = try await bridge.get("/status").body
+                    return bridge.metric("records_delivered_total") == 30
+                }
+                try await bridge.expectSums()
+            }
+        }
+    }
+
+    @Test func `a record that cannot be read a second time holds up nothing`() async throws {
+        try await Kafka.withCluster { cluster in
+            let directory = try TemporaryDirectory()
+            let servers = cluster.bootstrapServers
+            cluster.setTopicError("twice.crm.deal", .unknownTopicOrPartition)
+            try await RunningBridge.with(servers: servers, directory: directory, prefix: "twice") { bridge in
+                try await bridge.take(Self.numbered(1...20))
+            }
+            try await RunningBridge.with(servers: servers, directory: directory, prefix: "twice") { bridge in
+                // From the disk, not from memory.
+                try await wait(for: "all to be read and held") {
+                    bridge.metric("records_recovered_total") == 20
+                        && bridge.logs.contains("a topic refuses its records")
+                }
+                try damage(["\"N\":\"7\""], in: directory.path + "/journal")
+                cluster.setTopicError("twice.crm.deal", .noError)
+                try await bridge.waitForDelivery(of: 19, to: "crm.deal")
+                #expect(DeliveryTests.numbers(bridge.delivered) == Array(1...6) + Array(8...20))
+                let journal = bridge.bridge.journal
+                try await wait(for: "the checkpoint to pass it") {
+                    journal.statistics.confirmedBelow == journal.statistics.next
+                }
+                #expect(bridge.metric("records_unreadable_total") == 1)
+                #expect(bridge.logs.contains("error", "can no longer be read"))
+                try await bridge.expectSums()
+            }
+        }
+    }
+}
