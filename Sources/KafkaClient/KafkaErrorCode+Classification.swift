@@ -2,7 +2,8 @@
 package enum DeliveryDisposition: Sendable, Equatable {
     /// Written and acknowledged by all in-sync replicas.
     case delivered
-    /// Not delivered for a reason that is the record's and the topic's least: send it again, in order, later.
+    /// Not delivered for a reason that passes by itself or is the cluster's, see `isClusterWide`: send it again, in order,
+    /// later. librdkafka retries most such codes by itself; what comes back it has given up.
     case retryable
     /// The topic refuses records or is not there. Records of other topics are not concerned.
     case topic

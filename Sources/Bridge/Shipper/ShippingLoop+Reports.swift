@@ -94,10 +94,11 @@ extension ShippingLoop {
         case .notDelivered, .fatal:
             sendAgain(record, lane: lane)
             if report.disposition == .fatal, producer.fatalError == nil { lane.pausedUntil = clock.now + .seconds(1) }
-        case .retryable:
+        case .retryable where report.error?.code.isClusterWide ?? true:
             sendAgain(record, lane: lane)
             lane.pausedUntil = clock.now + .seconds(1)
-        case .topic, .record:
+        case .topic, .record, .retryable:
+            // librdkafka has given up what passes by itself. One partition may fail so for long, so it waits alone.
             guard let error = report.error, let stored = StoredRecord(record.payload) else { return }
             refuse(stored.topicName, at: position, error: error, lane: lane, now: clock.now)
         }
@@ -139,8 +140,10 @@ extension ShippingLoop {
             lanes.main.rewind(to: from)
         }
         for lane in [lanes.main, lanes.parked] where !lane.faults.isEmpty {
-            let parksTopics = lane === lanes.main && canPark(0)
+            let canPark = lane === lanes.main && canPark(0)
             for (topic, fault) in lane.faults {
+                // What may be the cluster's trouble parks nothing unless others arrive.
+                let parksTopics = canPark && (fault.error?.disposition != .retryable || othersArrive(now: now))
                 switch fault.step(now: now, parkAfter: settings.parkAfter, parksTopics: parksTopics) {
                 case .wait: break
                 case .probe where lane.isTakingBack: break
@@ -175,8 +178,7 @@ extension ShippingLoop {
             guard let position = lane.stalled(for: patience, countingTrials: lane === lanes.main, now: now),
                 lane === lanes.parked || canPark(0)
             else { continue }
-            let othersArrive = lastDelivery.map { now - $0 < Self.shortestStall } ?? false
-            guard othersArrive || !hasRoom(lane), inbox.brokersUnreachable == nil,
+            guard othersArrive(now: now) || !hasRoom(lane), inbox.brokersUnreachable == nil,
                 let (block, index) = try? lane.record(at: position),
                 let stored = StoredRecord(block[index].payload), !stored.isSingle
             else { continue }
@@ -193,6 +195,10 @@ extension ShippingLoop {
             )
             return
         }
+    }
+
+    private func othersArrive(now: ContinuousClock.Instant) -> Bool {
+        lastDelivery.map { now - $0 < Self.shortestStall } ?? false
     }
 
     /// Accounts for records that the journal could read once and cannot read any more.
