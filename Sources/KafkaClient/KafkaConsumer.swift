@@ -34,7 +34,7 @@ package struct ConsumerConfiguration: Sendable {
 /// Reads records back, for looking and verifying: it copies every record and commits nothing. Belongs to one thread.
 /// Must be closed before it is released.
 package final class KafkaConsumer {
-    private let client: OpaquePointer
+    let client: OpaquePointer
     private let redactor: SecretRedactor
     private let start: ConsumerConfiguration.Start
     private var isClosed = false
@@ -158,7 +158,7 @@ package final class KafkaConsumer {
         return Int32(found?.partitions.count ?? 0)
     }
 
-    private func check(_ code: rd_kafka_resp_err_t) throws(KafkaError) {
+    func check(_ code: rd_kafka_resp_err_t) throws(KafkaError) {
         if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(code: KafkaErrorCode(code)) }
     }
 }
