@@ -114,6 +114,12 @@ package struct InboundEvent {
         Self.concernsApplication(code) || eventType.map { Self.concernsApplication($0.code) } ?? false
     }
 
+    /// The same of a code in upper case, for those who send events.
+    package static func needsApplication(_ code: String) -> Bool {
+        concernsApplication(code)
+            || EventCatalog.standard.eventType(for: code).map { concernsApplication($0.code) } ?? false
+    }
+
     private static func concernsApplication(_ code: String) -> Bool {
         code.utf8.starts(with: "ONAPP".utf8) || code == "ONOFFLINEEVENT" || code == "ONSUBSCRIPTIONRENEW"
     }

@@ -31,6 +31,13 @@ package struct ValuePath: Sendable {
 
     package var isNone: Bool { alternatives.isEmpty }
 
+    /// The steps of each part of the first alternative, for those who write events rather than read them. The number of
+    /// the code is a part without steps.
+    package var partsOfFirstAlternative: [[String]] {
+        guard let first = alternatives.first else { return [] }
+        return parts[first].map { steps in self.steps[steps].map { String(decoding: names[$0], as: UTF8.self) } }
+    }
+
     /// The joined value, `nil` if there is none.
     package func value(in form: BracketForm) -> [UInt8]? {
         var joined: [UInt8] = []
