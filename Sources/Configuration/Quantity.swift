@@ -1,6 +1,6 @@
 /// Numbers with a unit: durations and byte counts.
-enum Quantity {
-    enum Problem: Error {
+package enum Quantity {
+    package enum Problem: Error {
         case malformed
         case noUnit
         case unknownUnit
@@ -23,7 +23,7 @@ enum Quantity {
     ]
 
     /// `10s`, `1.5s`, `1h30m`: units `d`, `h`, `m`, `s`, `ms`, `us`, `ns`, from long to short.
-    static func duration(_ text: String) throws(Problem) -> Duration {
+    package static func duration(_ text: String) throws(Problem) -> Duration {
         var rest = text[...]
         var total: Int128 = 0
         var longest: Int128 = .max

@@ -18,6 +18,30 @@ package enum PortalFile {
         try contents(path, environment: environment).directory
     }
 
+    /// A portal with its tokens as they stand in the file, for those who send in its name.
+    package struct Entry: Sendable {
+        package let memberID: String
+        package let domain: String?
+        package let applicationTokens: [String]
+        package let webhookTokens: [String]
+    }
+
+    /// The portals in the order of the file.
+    ///
+    /// - Throws: as `load` does, with the same faults.
+    package static func entries(_ path: String, environment: [String: String]) throws(ConfigurationFaults) -> [Entry] {
+        _ = try contents(path, environment: environment)
+        let reader = try ConfigurationReader.load(file: path, environment: environment, environmentPrefix: nil)
+        return reader.sections("portals").map { entry in
+            Entry(
+                memberID: entry.requiredString("memberId"),
+                domain: entry.optionalString("domain"),
+                applicationTokens: entry.strings("applicationTokens", default: []),
+                webhookTokens: entry.strings("webhookTokens", default: [])
+            )
+        }
+    }
+
     static func contents(_ path: String, environment: [String: String]) throws(ConfigurationFaults) -> Contents {
         try contents(ConfigurationReader.load(file: path, environment: environment, environmentPrefix: nil))
     }
