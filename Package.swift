@@ -13,6 +13,12 @@ let settings: [SwiftSetting] =
     ] + strictness + sanitizer
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+// It brings a module of a name that a room of ours has.
+let asyncHTTPClient: Target.Dependency = .product(
+    name: "AsyncHTTPClient",
+    package: "async-http-client",
+    moduleAliases: ["Configuration": "SwiftConfiguration"]
+)
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -40,6 +46,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.100.0"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.0.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.26.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.9.0"),
     ],
     targets: [
@@ -47,9 +54,8 @@ let package = Package(
         .executableTarget(
             name: "b24bridge",
             dependencies: [
-                "Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks", "Telemetry", argumentParser,
-                lifecycle,
-                logging, nioCore, unixSignals,
+                "Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks", "Simulation", "Telemetry",
+                argumentParser, lifecycle, logging, nioCore, unixSignals,
             ],
             swiftSettings: settings
         ),
@@ -60,6 +66,14 @@ let package = Package(
                 "Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks", collections, lifecycle,
                 logging,
                 metrics, coreMetrics, nioCore, nioFoundationCompat, nioHTTP1, nioPosix, unixSignals,
+            ],
+            swiftSettings: settings
+        ),
+        // Stand-ins that ship with the product: the queue server of Bitrix24 and the proof that nothing was lost.
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Bitrix24", "KafkaClient", "Locks", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -107,6 +121,11 @@ let package = Package(
         .testTarget(name: "JournalTests", dependencies: ["Journal", "Locks"], swiftSettings: settings),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient", "Locks"], swiftSettings: settings),
         .testTarget(name: "LayeringTests", swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Bitrix24", "KafkaClient", "Locks", "Simulation"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "TelemetryTests",
             dependencies: ["Telemetry", coreMetrics, logging],

@@ -20,11 +20,14 @@ struct BridgeCommand: AsyncParsableCommand {
             See what a body becomes:
               b24bridge normalize < bodies.txt
 
+            Prove that what is answered 200 arrives in Kafka:
+              b24bridge simulate events --config b24bridge.yaml --verify
+
             Results go to standard output, words and log lines to standard error.
             Exit status: 0 success, 1 failure, 2 bad usage or configuration.
             """,
         version: BridgeVersion.current,
-        subcommands: [ServeCommand.self, CheckCommand.self, NormalizeCommand.self]
+        subcommands: [ServeCommand.self, CheckCommand.self, NormalizeCommand.self, SimulateCommand.self]
     )
 
     static func main() async {

@@ -7,7 +7,9 @@ import Testing
     /// What each room may import of ours, and of packages. Foundation is for the outer rooms only.
     static let rules: [String: (rooms: Set<String>, packages: Set<String>)] = [
         "b24bridge": (
-            ["Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks", "Telemetry"],
+            [
+                "Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks", "Simulation", "Telemetry",
+            ],
             ["ArgumentParser", "Logging", "NIOCore", "ServiceLifecycle", "UnixSignals"]
         ),
         "Bridge": (
@@ -17,6 +19,10 @@ import Testing
                 "NIOPosix",
                 "ServiceLifecycle", "UnixSignals",
             ]
+        ),
+        "Simulation": (
+            ["Bitrix24", "Ingress", "KafkaClient", "Locks"],
+            ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix"]
         ),
         "Ingress": (["Locks"], ["Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]),
         "Journal": (["Locks"], ["DequeModule"]),

@@ -76,6 +76,10 @@ struct DevelopmentStage {
 
               kcat -C -b \(servers) -t bitrix24.crm.deal
 
+            Send it a thousand events, and see whether all of them arrive:
+
+              b24bridge simulate events --verify --url \(events) --bootstrap-servers \(servers)
+
             Status: http://127.0.0.1:\(admin)/
             Stop:   Ctrl-C
 

@@ -1,0 +1,154 @@
+import AsyncHTTPClient
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// Posts events as Bitrix24's queue server does: each once, whatever becomes of it; redirects are not followed.
+struct EventSender: Sendable {
+    let settings: SimulationSettings
+    let plan: EventPlan
+    let state: RunState
+    private let client: HTTPClient
+    private static let userAgent = "Bitrix24 Webhook Engine (b24bridge simulate)"
+
+    init(_ settings: SimulationSettings, plan: EventPlan, state: RunState) {
+        self.settings = settings
+        self.plan = plan
+        self.state = state
+        let limit = TimeAmount(settings.requestTimeout)
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: limit, read: limit)
+        )
+        configuration.httpVersion = .http1Only
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = settings.connections
+        // A refused connection is an event that did not arrive, and is to be seen as such at once.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    func close() async { try? await client.shutdown() }
+
+    /// Asks the address with GET, which a bridge answers, until there is some answer, or nobody gave one for
+    /// `settings.patience`.
+    ///
+    /// - Returns: why there is none.
+    func findListener() async -> String? {
+        let deadline = ContinuousClock.now + settings.patience
+        while true {
+            var request = HTTPClientRequest(url: settings.url)
+            request.headers.add(name: "User-Agent", value: Self.userAgent)
+            do {
+                let response = try await client.execute(request, timeout: TimeAmount(settings.requestTimeout))
+                await Self.drain(response)
+                return nil
+            } catch {
+                if state.isSendingEnded { return nil }
+                if !settings.isHolding, ContinuousClock.now >= deadline { return Self.words(error) }
+                await state.sleepWhileSending(until: .now + .milliseconds(200))
+            }
+        }
+    }
+
+    /// Posts until `numbers` has no more or sending is ended.
+    func run(_ numbers: NumberSource) async {
+        let start = ContinuousClock.now
+        await withTaskGroup(of: Void.self) { group in
+            for lane in plan.lanes.indices {
+                group.addTask { await drive(lane, numbers, start) }
+            }
+        }
+    }
+
+    /// One connection: one event after the other.
+    private func drive(_ lane: Int, _ numbers: NumberSource, _ start: ContinuousClock.Instant) async {
+        var random = FastRandom()
+        var body: [UInt8] = []
+        var turn = 0
+        var failuresInARow = 0
+        while !state.isSendingEnded, let next = numbers.next(lane: lane, turn: turn, elapsed: .now - start) {
+            turn += 1
+            if let due = next.due { await state.sleepWhileSending(until: start + due) }
+            if state.isSendingEnded { return }
+            let due = next.due.map { start + $0 } ?? .now
+            let subject = plan.subjects[plan.lanes[lane].subject(&random)]
+            body.removeAll(keepingCapacity: true)
+            plan.bodies[Int(subject.body)].write(
+                EventBody.Values(entity: Int(subject.entity), number: next.number, time: time(nil)),
+                random: &random,
+                into: &body
+            )
+            state.figures.withLock { figures in
+                figures.ledger.post(next.number, key: subject.key)
+                if figures.waitingSince == nil { figures.waitingSince = .now }
+            }
+            if await post(body, number: next.number, due: due) {
+                failuresInARow = 0
+            } else {
+                failuresInARow += 1
+                // At a rate, the rate goes on. Without one, an outage is not to use up all events at once.
+                if next.due == nil {
+                    let pause = Duration.milliseconds(50 << min(failuresInARow - 1, 4))
+                    await state.sleepWhileSending(until: .now + pause)
+                }
+            }
+        }
+    }
+
+    /// - Returns: whether there was an answer.
+    private func post(_ body: [UInt8], number: Int, due: ContinuousClock.Instant) async -> Bool {
+        var request = HTTPClientRequest(url: settings.url)
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
+        request.headers.add(name: "User-Agent", value: Self.userAgent)
+        request.body = .bytes(ByteBuffer(bytes: body))
+        do {
+            let response = try await client.execute(request, timeout: TimeAmount(settings.requestTimeout))
+            let elapsed = ContinuousClock.now - due
+            state.figures.withLock { figures in
+                figures.ledger.answer(number, status: Int(response.status.code))
+                figures.answerTimes.add(elapsed)
+                figures.waitingSince = nil
+            }
+            await Self.drain(response)
+            return true
+        } catch {
+            let words = Self.words(error)
+            state.figures.withLock { figures in
+                figures.ledger.giveUp(number, isConnected: !Self.isWithoutConnection(error))
+                figures.lastFailure = words
+            }
+            return false
+        }
+    }
+
+    /// The answer is its status; the rest is read so that the connection can be used again.
+    private static func drain(_ response: HTTPClientResponse) async {
+        do { for try await _ in response.body {} } catch {}
+    }
+
+    private static func isWithoutConnection(_ error: any Error) -> Bool {
+        switch error {
+        case is NIOConnectionError: true
+        case let error as HTTPClientError: error == .connectTimeout || error == .getConnectionFromPoolTimeout
+        case let error as IOError: error.errnoCode == ECONNREFUSED
+        default: false
+        }
+    }
+
+    private static func words(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            // One for each address that was tried; they mostly say the same.
+            error.connectionErrors.first.map { words($0.error) } ?? error.dnsAError.map { words($0) }
+                ?? "no address is known of the host"
+        case let error as IOError where error.errnoCode == ECONNREFUSED: "connection refused"
+        case let error as HTTPClientError where error == .deadlineExceeded: "no answer in time"
+        case let error as HTTPClientError where error == .remoteConnectionClosed: "the connection was closed"
+        case let error as HTTPClientError: error.shortDescription
+        default: "\(error)"
+        }
+    }
+}
