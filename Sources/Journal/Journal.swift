@@ -117,10 +117,13 @@ package final class Journal: Sendable {
         let counters = core.counters.withLock { $0 }
         let confirmedBelow = core.confirmedBelow
         return core.shelf.withLock { shelf in
-            JournalStatistics(
+            let occupied = shelf.bytes(notConfirmedBelow: confirmedBelow)
+            return JournalStatistics(
                 state: counters.state,
                 segments: shelf.segments.count,
                 diskBytes: shelf.diskBytes,
+                heldBytes: occupied.held,
+                unconfirmedBytes: occupied.unconfirmed,
                 maxBytes: core.configuration.maxBytes,
                 pendingBytes: staging.0,
                 waitingAppends: staging.1,

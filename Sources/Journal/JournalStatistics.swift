@@ -49,6 +49,11 @@ package struct JournalStatistics: Sendable {
     package var segments: Int
     /// Bytes of all segment files.
     package var diskBytes: Int
+    /// Of these the part that stays when room is needed: the files from the first one on that has a record not confirmed.
+    package var heldBytes: Int
+    /// Of these the bytes of the records not confirmed. Estimated by positions in the file where they begin, as sizes
+    /// within a file are not kept.
+    package var unconfirmedBytes: Int
     package var maxBytes: Int
     /// Appended, neither committed nor failed.
     package var pendingBytes: Int

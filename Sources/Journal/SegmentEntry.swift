@@ -36,6 +36,15 @@ struct SegmentEntry: Sendable {
     }
 }
 
+extension SegmentEntry {
+    /// As if all its records were of one size.
+    func bytes(notConfirmedBelow confirmed: UInt64) -> Int {
+        guard let first, let end, end > first, confirmed > first else { return fileBytes }
+        guard confirmed < end else { return 0 }
+        return Int(Double(fileBytes) * Double(end - confirmed) / Double(end - first))
+    }
+}
+
 /// A piece of a file, or a file, that goes to `set-aside/`.
 enum SetAsideJob: Sendable, Equatable {
     case range(segment: UInt64, Range<Int>)

@@ -205,6 +205,19 @@ struct SegmentShelf {
 }
 
 extension SegmentShelf {
+    /// Bytes of the files that cannot be given up, as they hold a record not confirmed or follow one that does, and of these
+    /// records alone. Looks at the others only, of which there are few unless segments are retained.
+    func bytes(notConfirmedBelow confirmed: UInt64) -> (held: Int, unconfirmed: Int) {
+        var held = diskBytes
+        for entry in segments {
+            guard let end = entry.end, end <= confirmed else {
+                return (held, held - entry.fileBytes + entry.bytes(notConfirmedBelow: confirmed))
+            }
+            held -= entry.fileBytes
+        }
+        return (held, held)
+    }
+
     /// The open segment has records, and all of them are confirmed.
     func isActiveConfirmed(below confirmed: UInt64) -> Bool {
         guard let entry = segments.last, entry.number == active, let last = entry.last else { return false }

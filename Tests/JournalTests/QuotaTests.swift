@@ -121,6 +121,48 @@ import Testing
         }
     }
 
+    @Test func whatIsHeldIsWhatStaysWhenRoomIsNeeded() throws {
+        try withJournal(tight { $0.retain = .seconds(3600) }, SimulatedFileSystem()) { journal in
+            let appender = TestAppender(journal)
+            for _ in 0..<30 { _ = appender.append(payload) }
+            var statistics = journal.statistics
+            #expect(statistics.heldBytes == statistics.diskBytes && statistics.unconfirmedBytes == statistics.diskBytes)
+
+            // Whole segments are given up: the third record holds the two before it.
+            journal.confirm(below: JournalPosition(3))
+            statistics = journal.statistics
+            #expect(statistics.heldBytes == statistics.diskBytes)
+            #expect(statistics.unconfirmedBytes < statistics.diskBytes - 300)
+            journal.confirm(below: JournalPosition(23))
+            statistics = journal.statistics
+            #expect(statistics.heldBytes == 10 * 200 + 3 * SegmentHeader.bytes)
+            #expect(statistics.unconfirmedBytes == statistics.heldBytes - (4 * 200 + SegmentHeader.bytes) / 2)
+
+            // Retained, but nobody's loss.
+            journal.confirm(below: statistics.next)
+            statistics = journal.statistics
+            #expect(statistics.heldBytes == 0 && statistics.unconfirmedBytes == 0 && statistics.diskBytes > 6000)
+        }
+    }
+
+    @Test func whatIsRetainedOfAnEarlierRunIsNotHeld() throws {
+        let fileSystem = SimulatedFileSystem()
+        let configuration = tight { $0.retain = .seconds(3600) }
+        let next = try withJournal(configuration, fileSystem) { journal in
+            let appender = TestAppender(journal)
+            for _ in 0..<20 { _ = appender.append(payload) }
+            journal.confirm(below: JournalPosition(19))
+            return journal.statistics.next
+        }
+        try withJournal(configuration, fileSystem) { journal in
+            #expect(journal.statistics.diskBytes > 4000)
+            #expect((200..<1600).contains(journal.statistics.heldBytes), "\(journal.statistics)")
+            _ = try journal.makeReader().all()
+            journal.confirm(below: next)
+            #expect(journal.statistics.heldBytes == 0, "\(journal.statistics)")
+        }
+    }
+
     @Test func retentionEnds() throws {
         try withJournal(tight { $0.retain = .milliseconds(30) }, SimulatedFileSystem()) { journal in
             let appender = TestAppender(journal)
