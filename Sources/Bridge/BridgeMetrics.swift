@@ -139,7 +139,17 @@ package struct BridgeMetrics: Sendable {
         ("journal_max_bytes", "Quota of the journal."),
         ("journal_pending_bytes", "Bytes appended and not yet committed."),
         ("journal_segments", "Segment files of the journal."),
+        (
+            "journal_fill_ratio",
+            "Share of the journal's quota that undelivered records hold; at 1 events wait and are lost."
+        ),
+        ("journal_until_full_seconds", "Time until then at the net growth of the last minute; +Inf: not growing."),
         ("parked_journal_bytes", "Bytes of the parked journal's segment files."),
+        ("parked_journal_fill_ratio", "Share of its room that parked records hold; at 1 no more are parked."),
+        (
+            "parked_journal_until_full_seconds",
+            "Time until then at the net growth of the last minute; +Inf: not growing."
+        ),
         ("producer_queue_records", "Records handed to librdkafka and not reported yet."),
         ("producer_queue_bytes", "Their bytes."),
         ("topics_refusing", "Topics that refuse records at this moment."),
@@ -148,8 +158,6 @@ package struct BridgeMetrics: Sendable {
         ("ready", "1 when events can be accepted and synced."),
     ]
     /// Metrics set from a snapshot at each scrape.
-    package static let gauges =
-        descriptions.map(\.name).filter { !$0.hasSuffix("_total") && !$0.hasSuffix("_seconds") }
-        + ["oldest_undelivered_seconds"]
+    package static let gauges = descriptions.map(\.name).filter { !$0.hasSuffix("_total") && !histograms.contains($0) }
     package static let histograms = ["answer_seconds", "journal_commit_seconds", "journal_sync_seconds"]
 }

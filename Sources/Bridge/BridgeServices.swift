@@ -131,6 +131,7 @@ package struct BridgeServices: Sendable {
             journal: journal,
             parked: parked,
             shipper: statusBox,
+            fill: FillBox(),
             listener: { events.statistics },
             gauges: BridgeGauges(factory: surroundings.metrics),
             startedAt: .now
@@ -152,7 +153,10 @@ package struct BridgeServices: Sendable {
             onBound: { surroundings.didBind?("admin", $0) }
         )
 
-        var services: [any Service] = [admin, JournalService(journals: [journal, parked], logger: logger), shipper]
+        var services: [any Service] = [
+            admin, JournalService(journals: [journal, parked], logger: logger), shipper,
+            FillWatch(snapshot: snapshot, logger: logger),
+        ]
         if !settings.portalsFile.isEmpty {
             services.append(
                 PortalFileWatcher(

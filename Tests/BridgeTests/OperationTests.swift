@@ -59,15 +59,15 @@ import Testing
             try await blocking { try cluster.setBroker(up: false) }
             let adjust: (inout BridgeSettings) -> Void = { $0.journal.maxBytes = 1 << 20 }
             try await RunningBridge.with(servers: cluster.bootstrapServers, adjust: adjust) { bridge in
-                let forged = (0..<300).map {
+                let forged = (0..<3000).map {
                     event(id: "\($0)", member: "forged-\($0 % 10)", token: "nobody-knows-this")
                 }
                 #expect(try await bridge.post(all: forged).allSatisfy { $0 == 403 })
                 let letters = { bridge.metric("dead_letters_total", [("reason", "unknown-portal")]) }
                 let dropped = { bridge.metric("dead_letters_dropped_total") }
-                try await wait(for: "all to be counted") { letters() + dropped() == 300 }
-                #expect(letters() > 5 && dropped() > 200)
-                #expect(bridge.bridge.journal.statistics.diskBytes < 32 << 10)
+                try await wait(for: "all to be counted") { letters() + dropped() == 3000 }
+                #expect(letters() > 5 && dropped() > 2900)
+                #expect(bridge.bridge.journal.statistics.heldBytes < 32 << 10)
                 try await bridge.take(deals(1...5))
                 try await blocking { try cluster.setBroker(up: true) }
                 let before = letters()

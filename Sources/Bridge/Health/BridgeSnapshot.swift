@@ -14,6 +14,7 @@ struct BridgeSnapshot: Sendable {
     let journal: Journal
     let parked: Journal
     let shipper: ShipperStatusBox
+    let fill: FillBox
     let listener: @Sendable () -> ListenerStatistics
     let gauges: BridgeGauges
     let startedAt: ContinuousClock.Instant
@@ -22,6 +23,7 @@ struct BridgeSnapshot: Sendable {
         let status = shipper.current
         let obstacles = health.obstacles
         let main = journal.statistics
+        let parked = parked.statistics
         return StatusReport(
             version: version,
             replica: settings.replica,
@@ -30,8 +32,8 @@ struct BridgeSnapshot: Sendable {
             uptimeSeconds: Int((ContinuousClock.now - startedAt).components.seconds),
             connections: listener().openConnections,
             portals: portals.directory.count,
-            journal: StatusReport.JournalPart(main),
-            parked: StatusReport.JournalPart(parked.statistics),
+            journal: StatusReport.JournalPart(main, mainFill(main)),
+            parked: StatusReport.JournalPart(parked, parkedFill(parked)),
             kafka: StatusReport.KafkaPart(
                 bootstrapServers: settings.kafka.bootstrapServers,
                 library: "librdkafka \(Librdkafka.version)",
@@ -56,6 +58,8 @@ struct BridgeSnapshot: Sendable {
     func setGauges() {
         let status = shipper.current
         let main = journal.statistics
+        let parked = parked.statistics
+        let fills = (main: mainFill(main), parked: parkedFill(parked))
         let set = gauges.set
         set("records_waiting", Double(waiting(status, main)))
         set("records_parked", Double(status.parked))
@@ -64,7 +68,11 @@ struct BridgeSnapshot: Sendable {
         set("journal_max_bytes", Double(main.maxBytes))
         set("journal_pending_bytes", Double(main.pendingBytes))
         set("journal_segments", Double(main.segments))
-        set("parked_journal_bytes", Double(parked.statistics.diskBytes))
+        set("journal_fill_ratio", fills.main.ratio)
+        set("journal_until_full_seconds", fills.main.secondsUntilFull ?? .infinity)
+        set("parked_journal_bytes", Double(parked.diskBytes))
+        set("parked_journal_fill_ratio", fills.parked.ratio)
+        set("parked_journal_until_full_seconds", fills.parked.secondsUntilFull ?? .infinity)
         set("producer_queue_records", Double(status.queuedRecords))
         set("producer_queue_bytes", Double(status.queuedBytes))
         set("topics_refusing", Double(status.refusingTopics.count))
@@ -73,12 +81,20 @@ struct BridgeSnapshot: Sendable {
         set("ready", health.obstacles.isEmpty ? 1 : 0)
     }
 
+    func mainFill(_ statistics: JournalStatistics) -> JournalFill {
+        JournalFill(heldBytes: statistics.heldBytes, limitBytes: statistics.maxBytes, growth: fill.growth.main)
+    }
+
+    func parkedFill(_ statistics: JournalStatistics) -> JournalFill {
+        JournalFill(heldBytes: statistics.heldBytes, limitBytes: statistics.parkingLimit, growth: fill.growth.parked)
+    }
+
     /// Read and not done, and of this run's records those that are not read yet. Records of earlier runs count once read.
-    private func waiting(_ status: ShipperStatus, _ main: JournalStatistics) -> Int {
+    func waiting(_ status: ShipperStatus, _ main: JournalStatistics) -> Int {
         status.waitingRead + max(0, main.recordsCommitted - status.readOfThisRun)
     }
 
-    private func oldestAge(_ status: ShipperStatus) -> Double? {
+    func oldestAge(_ status: ShipperStatus) -> Double? {
         guard let appendedAt = status.oldestAppendedAt else { return nil }
         return max(0, Double(WallClock.now().milliseconds - Int64(appendedAt)) / 1000)
     }

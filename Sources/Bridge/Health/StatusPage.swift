@@ -41,7 +41,12 @@ enum StatusPage {
     }
 
     private static func journal(_ part: StatusReport.JournalPart) -> String {
-        "\(part.state), \(bytes(part.bytes)) of \(bytes(part.maxBytes)) in \(part.segments) segments"
+        "\(part.state), \(Int(part.fillRatio * 100)) % full (\(timeLeft(part.secondsUntilFull))), "
+            + "\(bytes(part.bytes)) of \(bytes(part.maxBytes)) in \(part.segments) segments"
+    }
+
+    static func timeLeft(_ secondsUntilFull: Double?) -> String {
+        secondsUntilFull.map { "full in \(duration(Int($0))) at the present rate" } ?? "not growing"
     }
 
     static func bytes(_ count: Int) -> String {

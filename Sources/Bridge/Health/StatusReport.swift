@@ -8,6 +8,10 @@ package struct StatusReport: Codable, Sendable {
         package var state: String
         package var bytes: Int
         package var maxBytes: Int
+        /// How much of the room for new records is taken; 1 is full. Retained segments take none of it.
+        package var fillRatio: Double
+        /// At the net growth of the last minute. Absent: not growing.
+        package var secondsUntilFull: Double?
         package var pendingBytes: Int
         package var segments: Int
         /// The next record's position.
@@ -60,7 +64,7 @@ package struct StatusReport: Codable, Sendable {
 }
 
 extension StatusReport.JournalPart {
-    init(_ statistics: JournalStatistics) {
+    init(_ statistics: JournalStatistics, _ fill: JournalFill) {
         state =
             switch statistics.state {
             case .accepting: "accepting"
@@ -70,6 +74,8 @@ extension StatusReport.JournalPart {
             }
         bytes = statistics.diskBytes
         maxBytes = statistics.maxBytes
+        fillRatio = fill.ratio
+        secondsUntilFull = fill.secondsUntilFull
         pendingBytes = statistics.pendingBytes
         segments = statistics.segments
         next = "\(statistics.next)"

@@ -29,12 +29,11 @@ extension ShippingLoop {
         return true
     }
 
-    /// An eighth of the quota is left for records that only move, so that a full journal can be emptied.
     func canPark(_ bytes: Int) -> Bool { parking.retryFrom == nil && hasParkingRoom(bytes) }
 
     func hasParkingRoom(_ bytes: Int) -> Bool {
         let statistics = lanes.parked.journal.statistics
-        return statistics.diskBytes + statistics.pendingBytes + bytes <= statistics.maxBytes - statistics.maxBytes / 8
+        return statistics.diskBytes + statistics.pendingBytes + bytes <= statistics.parkingLimit
     }
 
     /// The parked journal takes nothing: the record stays in the main journal and is tried again.
