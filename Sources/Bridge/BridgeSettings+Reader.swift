@@ -70,6 +70,13 @@ extension BridgeSettings {
         journal.sync = reader.boolean("sync", default: journal.sync)
         journal.retain = reader.duration("retain", default: journal.retain, in: .zero ... .seconds(366 * 86_400))
         journal.parkedMaxBytes = reader.bytes("parkedMaxBytes", default: journal.parkedMaxBytes, in: 0...(1 << 50))
+        if journal.parkedMaxBytes > 0, journal.parkedMaxBytes < leastParkedMaxBytes {
+            reader.fault(
+                "parkedMaxBytes",
+                "is \(journal.parkedMaxBytes), which is too small to park the largest record that http.maxBodyBytes allows; "
+                    + "give at least \(leastParkedMaxBytes >> 20 + 1)MiB, or 0 for the default, or lower http.maxBodyBytes"
+            )
+        }
     }
 
     /// A template that cannot be read is a fault like any other; the default stands in so that reading goes on.

@@ -1,4 +1,5 @@
 package import Bitrix24
+internal import Journal
 
 /// Everything that can be set. Plain values with their defaults; `BridgeSettings+Reader` reads them.
 package struct BridgeSettings: Sendable {
@@ -43,7 +44,7 @@ package struct BridgeSettings: Sendable {
         package var segmentBytes = 64 << 20
         package var sync = true
         package var retain: Duration = .zero
-        /// Quota of the parked records, beside `maxBytes`. 0: a quarter of `maxBytes`.
+        /// Quota of the parked records, beside `maxBytes`. 0: a quarter of `maxBytes`, or what the largest record needs.
         package var parkedMaxBytes = 0
     }
 
@@ -65,5 +66,16 @@ package struct BridgeSettings: Sendable {
 
     package var parkedDirectory: String { journal.directory + "/parked" }
 
-    var parkedMaxBytes: Int { journal.parkedMaxBytes > 0 ? journal.parkedMaxBytes : max(journal.maxBytes / 4, 1 << 20) }
+    var parkedMaxBytes: Int {
+        journal.parkedMaxBytes > 0 ? journal.parkedMaxBytes : max(journal.maxBytes / 4, leastParkedMaxBytes)
+    }
+
+    /// Quota below which a record may be that can never be parked. It would stay in the journal for ever, and all behind it.
+    var leastParkedMaxBytes: Int { (largestPayloadBytes + 4096) / 7 * 8 + 8 }
+
+    /// No event becomes a larger record in the journal. A byte of a body takes at most six in `data`, as `\u0001`, and if it
+    /// is part of the event's id, three more in each of two attributes, as U+FFFD.
+    var largestPayloadBytes: Int {
+        min(http.maxBodyBytes * 12 + (16 << 10), JournalConfiguration(directory: "").maxPayloadBytes)
+    }
 }

@@ -81,6 +81,64 @@ import Testing
     }
 }
 
+@Suite struct ParkedQuotaTests {
+    private static func settings(_ yaml: String) throws -> BridgeSettings {
+        let reader = try ConfigurationReader.parse(
+            yaml: "kafka: {bootstrapServers: \"b:1\"}\n" + yaml,
+            name: "bridge.yaml"
+        )
+        let settings = try BridgeSettings(reading: reader, hostName: "host-1")
+        try reader.finish()
+        return settings
+    }
+
+    @Test func `a quota that cannot park the largest record is a fault with its mend`() throws {
+        let error = #expect(throws: ConfigurationFaults.self) {
+            try Self.settings("journal: {parkedMaxBytes: 8MiB}")
+        }
+        let fault = try #require(error?.faults.first)
+        #expect(error?.faults.count == 1 && fault.key == "journal.parkedMaxBytes")
+        #expect("\(fault)".contains("8388608") && "\(fault)".contains("http.maxBodyBytes"), "\(fault)")
+        // What it tells to do helps.
+        let least = try #require("\(fault)".firstMatch(of: /at least (\d+MiB)/)?.1)
+        _ = try Self.settings("journal: {parkedMaxBytes: \(least)}")
+        _ = try Self.settings("journal: {parkedMaxBytes: 8MiB}\nhttp: {maxBodyBytes: 256KiB}")
+        #expect(try Self.settings("journal: {maxBytes: 1MiB}").parkedMaxBytes > 1 << 20, "the default suffices as well")
+    }
+
+    @Test func `no body becomes a larger record than is reckoned with`() throws {
+        var settings = try Self.settings("http: {maxBodyBytes: 64KiB}")
+        settings.kafka.mode = .structured
+        let room = settings.http.maxBodyBytes
+        let head = "event=ONCRMDEALUPDATE&auth[member_id]=a&"
+        let fills: [(String, String)] = [
+            ("data[FIELDS][ID]=", "\u{1}"), ("data[x]=", "\u{1}"), ("data[FIELDS][ID]=", "\""),
+            ("event_handler_id=", "\u{1}"), ("auth[domain]=", "\""), ("data[FIELDS][ID]=", "é"),
+        ]
+        var form = BracketForm()
+        for mode in EnvelopeMode.allCases {
+            var normalizer = Normalizer(topic: settings.kafka.topic, key: settings.kafka.key, mode: mode, replica: "r")
+            for (name, fill) in fills {
+                var body = head + name
+                body += String(repeating: fill, count: (room - body.utf8.count) / fill.utf8.count)
+                try Array(body.utf8).withUnsafeBytes { try form.decode($0) }
+                guard case .event(let event) = InboundCall(form) else { throw WaitingEnded() }
+                let now = Timestamp(milliseconds: 0)
+                var ids = EnvelopeIDGenerator()
+                let receipt = Receipt(id: ids.next(at: now), receivedAt: now, origin: .online)
+                var record = EventRecord()
+                var payload: [UInt8] = []
+                try normalizer.normalize(event, of: form, domain: nil, receipt: receipt, into: &record)
+                _ = StoredRecord.encode(record, flags: .oversized, into: &payload)
+                #expect(
+                    payload.count > room && payload.count <= settings.largestPayloadBytes,
+                    "\(name) \(payload.count)"
+                )
+            }
+        }
+    }
+}
+
 @Suite struct PortalTests {
     private static let secret = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 
