@@ -9,14 +9,17 @@ package struct TokenDigest: Sendable, Equatable {
         if token.withContiguousStorageIfAvailable({ hasher.update(bufferPointer: UnsafeRawBufferPointer($0)) }) == nil {
             hasher.update(data: Array(token))
         }
-        words = hasher.finalize().withUnsafeBytes { bytes in
-            (
-                bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self),
-                bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
-                bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self),
-                bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self)
-            )
-        }
+        words = hasher.finalize().withUnsafeBytes(Self.words)
+    }
+
+    /// - Precondition: there are 32 bytes.
+    private static func words(_ bytes: UnsafeRawBufferPointer) -> (UInt64, UInt64, UInt64, UInt64) {
+        (
+            bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self),
+            bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
+            bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self),
+            bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self)
+        )
     }
 
     /// A digest that no token has, but for a chance of 2⁻²⁵⁶.
@@ -28,6 +31,31 @@ package struct TokenDigest: Sendable, Equatable {
     package var hexadecimal: [UInt8] {
         withUnsafeBytes(of: words) { bytes in
             bytes.flatMap { byte in [Self.digit(byte >> 4), Self.digit(byte & 15)] }
+        }
+    }
+
+    /// Reads what `hexadecimal` wrote. `nil`: anything else.
+    package init?(hexadecimal text: some Collection<UInt8>) {
+        guard text.count == 64 else { return nil }
+        var bytes: [UInt8] = []
+        var high: UInt8?
+        for character in text {
+            guard let value = Self.value(character) else { return nil }
+            if let half = high {
+                bytes.append(half << 4 | value)
+                high = nil
+            } else {
+                high = value
+            }
+        }
+        words = bytes.withUnsafeBytes(Self.words)
+    }
+
+    private static func value(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - 48
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - 87
+        default: nil
         }
     }
 

@@ -1,7 +1,32 @@
-/// The id of an event: a UUID of version 7, whose first 48 bits are the time of receipt (RFC 9562, section 5.7).
+import Crypto
+
+/// The id of an event: a UUID of version 7, whose first 48 bits are the time of receipt (RFC 9562, section 5.7), or one of
+/// version 5 where the same id must come out each time (section 5.5).
 package struct EnvelopeID: Sendable, Equatable {
     package let high: UInt64
     package let low: UInt64
+
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// The version 5 of `name`: the same for the same name and namespace.
+    package init(derivedFrom name: String, in namespace: EnvelopeID) {
+        var hasher = Insecure.SHA1()
+        for word in [namespace.high, namespace.low] {
+            withUnsafeBytes(of: word.bigEndian) { hasher.update(bufferPointer: $0) }
+        }
+        hasher.update(data: Array(name.utf8))
+        let words = hasher.finalize().withUnsafeBytes { hash in
+            (
+                UInt64(bigEndian: hash.loadUnaligned(fromByteOffset: 0, as: UInt64.self)),
+                UInt64(bigEndian: hash.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            )
+        }
+        high = words.0 & ~0xF000 | 0x5000
+        low = words.1 & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    }
 
     /// Lower case, 36 characters.
     package func write(into output: inout [UInt8]) {

@@ -16,6 +16,9 @@ package struct EventRecord: Sendable {
 
     package init() {}
 
+    /// Of key, headers and value, which `kafka.maxRecordBytes` limits.
+    package var bytes: Int { key.count + headers.bytes.count + value.bytes.count }
+
     mutating func removeAll() {
         topic.removeAll(keepingCapacity: true)
         key.removeAll(keepingCapacity: true)

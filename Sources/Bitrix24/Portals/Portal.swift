@@ -17,6 +17,9 @@ package struct Portal: Sendable {
         self.domain = domain
         tokens = TokenSet(application: applicationTokens, webhook: webhookTokens)
     }
+
+    /// Whether this is the digest of an outgoing webhook's token, for telling why an event may not pass.
+    package func hasWebhook(_ digest: TokenDigest) -> Bool { tokens.match(digest) == .webhook }
 }
 
 /// A fixed number of digests, filled up with random ones, so that every check compares equally many.

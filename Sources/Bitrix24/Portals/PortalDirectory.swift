@@ -16,23 +16,33 @@ package struct PortalDirectory: Sendable {
     ///
     /// An unknown portal takes the same way as a wrong token: one SHA-256 and `TokenSet.capacity` comparisons.
     package func admit(_ event: InboundEvent, form: BracketForm) -> Admission {
-        let portal = portals[event.memberID]
         let presented = event.applicationToken(in: form)
         let digest = TokenDigest(token: presented ?? [])
+        let admission = admit(event, presenting: digest, isPresented: presented != nil)
+        guard case .refused(let refusal) = admission, refusal.reason == .badToken,
+            event.isPaymentWithoutToken(in: form)
+        else { return admission }
+        return .unprovenPayment
+    }
+
+    /// Whether `event` may pass, by the digest of the token that came with it when it was received.
+    package func admit(_ event: InboundEvent, digest: TokenDigest) -> Admission {
+        admit(event, presenting: digest, isPresented: true)
+    }
+
+    private func admit(_ event: InboundEvent, presenting digest: TokenDigest, isPresented: Bool) -> Admission {
+        let portal = portals[event.memberID]
         var match = (portal?.tokens ?? .none).match(digest)
         // Whatever digests were configured, that of nothing proves nothing.
-        if presented == nil { match = .none }
+        if !isPresented { match = .none }
         guard let portal else {
-            return .refused(Admission.Refusal(reason: .unknownPortal, tokenDigest: presented == nil ? nil : digest))
+            return .refused(Admission.Refusal(reason: .unknownPortal, tokenDigest: isPresented ? digest : nil))
         }
         switch match {
-        case .application:
-            return .admitted(portal, .online)
-        case .webhook where !event.needsApplication:
-            return .admitted(portal, .webhook)
+        case .application: return .admitted(portal, .online)
+        case .webhook where !event.needsApplication: return .admitted(portal, .webhook)
         case .webhook, .none:
-            if event.isPaymentWithoutToken(in: form) { return .unprovenPayment }
-            return .refused(Admission.Refusal(reason: .badToken, tokenDigest: presented == nil ? nil : digest))
+            return .refused(Admission.Refusal(reason: .badToken, tokenDigest: isPresented ? digest : nil))
         }
     }
 }

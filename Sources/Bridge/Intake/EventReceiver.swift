@@ -153,10 +153,9 @@ final class EventReceiver: RequestHandler {
             return answer(Response(status: .badRequest, text: error.description), responder)
         }
         if record.value.repairs > 0 { metrics.repairedTexts.increment(by: record.value.repairs) }
-        let bytes = record.key.count + record.headers.bytes.count + record.value.bytes.count
         // The sender made an unknown code up: it may be long and hold anything.
         let code = event.eventType == nil ? normalizer.shown(event.sentCode, longest: 64) : event.code
-        let isOversized = bytes > context.settings.kafka.maxRecordBytes
+        let isOversized = record.bytes > context.settings.kafka.maxRecordBytes
         let stamp = StoredRecord.encode(record, flags: isOversized ? .oversized : [], into: &payload)
         switch append(stamp: stamp) {
         case .pending(let position):

@@ -18,9 +18,20 @@ import Testing
         ])
     }
 
+    /// The same whether the token is looked at or, later, its digest.
     private func outcome(_ body: String, of directory: PortalDirectory? = nil) throws -> String {
         let form = try Sample.form(body)
-        switch (directory ?? self.directory()).admit(try Sample.event(in: form), form: form) {
+        let event = try Sample.event(in: form)
+        let directory = directory ?? self.directory()
+        let outcome = words(directory.admit(event, form: form))
+        if let token = event.applicationToken(in: form), !event.isPaymentWithoutToken(in: form) {
+            #expect(words(directory.admit(event, digest: TokenDigest(token: token))) == outcome)
+        }
+        return outcome
+    }
+
+    private func words(_ admission: Admission) -> String {
+        switch admission {
         case .admitted(let portal, let origin): return "\(origin.rawValue) \(portal.domain ?? "-")"
         case .unprovenPayment: return "payment"
         case .refused(let refusal): return refusal.reason.rawValue + (refusal.tokenDigest == nil ? "" : " with digest")
