@@ -89,6 +89,20 @@ package final class KafkaConsumer {
         try check(rd_kafka_assign(client, list.pointer))
     }
 
+    /// What each partition of the topic holds at this moment, by its number: from the oldest offset to the one that the next
+    /// record gets. Blocks for up to `timeout`.
+    package func offsets(of topic: String, timeout: Duration) throws(KafkaError) -> [Int32: Range<Int64>] {
+        let deadline = ContinuousClock.now + timeout
+        var offsets: [Int32: Range<Int64>] = [:]
+        for partition in 0..<(try partitionCount(of: topic, timeout: timeout)) {
+            var (low, high): (Int64, Int64) = (0, 0)
+            let left = (deadline - .now).timeoutMilliseconds
+            try check(rd_kafka_query_watermark_offsets(client, topic, partition, &low, &high, left))
+            offsets[partition] = low..<max(low, high)
+        }
+        return offsets
+    }
+
     /// The next record, or `nil` when `limit` has passed or the end of a partition was reached. Errors that librdkafka
     /// mends by itself (a connection lost) are not thrown.
     package func poll(upTo limit: Duration) throws(KafkaError) -> ConsumedRecord? {

@@ -115,6 +115,19 @@ import Testing
         sender.wait(for: "an empty queue") { $0.producer.queued == 0 }
     }
 
+    @Test func `the offsets of a topic tell what it holds`() throws {
+        let target = try Target(partitions: 2)
+        let sender = try Sender(ProducerConfiguration(bootstrapServers: target.servers))
+        let consumer = try KafkaConsumer(ConsumerConfiguration(bootstrapServers: target.servers, groupID: target.topic))
+        defer { consumer.close() }
+        #expect(try consumer.offsets(of: target.topic, timeout: .seconds(10)) == [0: 0..<0, 1: 0..<0])
+        for opaque in 0..<20 as Range<UInt> { sender.send(target.topic, key: "k\(opaque)", opaque: opaque) }
+        sender.wait(for: "all reports") { $0.reports.count == 20 }
+        let counts = Dictionary(grouping: sender.reports, by: \.partition).mapValues { 0..<Int64($0.count) }
+        #expect(try consumer.offsets(of: target.topic, timeout: .seconds(10)) == counts)
+        #expect(counts.count == 2)
+    }
+
     @Test func `reading starts over after a seek to the beginning`() throws {
         let target = try Target(partitions: 2)
         let sender = try Sender(ProducerConfiguration(bootstrapServers: target.servers))
