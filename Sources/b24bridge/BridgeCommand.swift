@@ -27,7 +27,9 @@ struct BridgeCommand: AsyncParsableCommand {
             Exit status: 0 success, 1 failure, 2 bad usage or configuration.
             """,
         version: BridgeVersion.current,
-        subcommands: [ServeCommand.self, CheckCommand.self, NormalizeCommand.self, SimulateCommand.self]
+        subcommands: [
+            ServeCommand.self, CheckCommand.self, NormalizeCommand.self, DeadLettersCommand.self, SimulateCommand.self,
+        ]
     )
 
     static func main() async {

@@ -1,0 +1,115 @@
+import ArgumentParser
+import Bitrix24
+import Bridge
+import Foundation
+
+struct ListDeadLettersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the dead letters, the newest last.",
+        discussion: """
+            Reads the dead-letter topic from its beginning to its present end. A token is shown by the beginning of its \
+            SHA-256 only, which for a token at hand is
+
+              printf %s "$TOKEN" | sha256sum
+
+              b24bridge dead-letters list --config b24bridge.yaml --since 7d --reason unknown-portal
+
+            Exit status: 0 all was read, also if there was nothing, 1 failure, 2 bad usage or configuration.
+            """
+    )
+
+    @OptionGroup var configuration: ConfigurationOptions
+    @OptionGroup var selection: DeadLetterSelection
+
+    @Option(name: .long, help: ArgumentHelp("The newest letters only, so many.", valueName: "count"))
+    var limit: Int?
+
+    @Flag(name: .long, help: "Print a JSON object a line, with the fields of the call.")
+    var json = false
+
+    func validate() throws {
+        if let limit, limit < 1 { throw ValidationError("--limit takes a number above 0") }
+    }
+
+    func run() async throws {
+        ignoreBrokenPipes()
+        let settings = try LoadedConfiguration.load(configuration).settings
+        var newest = NewestLetters(limit: limit)
+        var tally = Tally()
+        try selection.read(settings) { letter in
+            tally.add(letter.reason)
+            newest.add(letter)
+        }
+        let letters = newest.letters
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            for letter in letters {
+                let line = try encoder.encode(DeadLetterJSON(letter))
+                guard writeToStandardOutput(Array(line) + [UInt8(ascii: "\n")]) else { return }
+            }
+        } else if !letters.isEmpty {
+            var table = TextTable([
+                ("time", .left), ("reason", .left), ("portal", .left), ("event", .left), ("token", .left),
+                ("place", .left),
+            ])
+            for letter in letters {
+                table.add([
+                    letter.shownTime, letter.reason, letter.portal, letter.event, letter.shownDigest, letter.place,
+                ])
+            }
+            writeToStandardOutput(table.text)
+        }
+        var words = "dead letters: \(tally.total)" + (tally.total > 0 ? " (\(tally.text))" : "")
+        if letters.count < tally.total { words += ", the newest \(letters.count) are shown" }
+        writeToStandardError(words + "\n")
+    }
+}
+
+/// The newest letters in the order of their receipt. No more are kept than are wanted, but for a reserve that saves sorting.
+private struct NewestLetters {
+    let limit: Int?
+    private var kept: [DeadLetter] = []
+
+    init(limit: Int?) { self.limit = limit }
+
+    mutating func add(_ letter: DeadLetter) {
+        kept.append(letter)
+        guard let limit, kept.count >= 2 * limit + 100 else { return }
+        kept = Array(sorted.suffix(limit))
+    }
+
+    var letters: [DeadLetter] { Array(sorted.suffix(limit ?? .max)) }
+
+    private var sorted: [DeadLetter] {
+        func order(_ letter: DeadLetter) -> (Int64, Int32, Int64) {
+            (letter.receivedAt?.milliseconds ?? 0, letter.partition, letter.offset)
+        }
+        return kept.sorted { order($0) < order($1) }
+    }
+}
+
+/// A line of `list --json`.
+private struct DeadLetterJSON: Encodable {
+    let time: String?
+    let reason: String
+    let portal: String
+    let event: String
+    let tokenSHA256: String?
+    let partition: Int32
+    let offset: Int64
+    /// `[name, value]` of each field, without secrets.
+    let pairs: [[String]]?
+
+    init(_ letter: DeadLetter) {
+        time = letter.receivedAt?.rfc3339
+        reason = letter.reason
+        portal = letter.portal
+        event = letter.event
+        tokenSHA256 = letter.tokenDigest
+        partition = letter.partition
+        offset = letter.offset
+        pairs = letter.pairs.map { $0.map { [$0.name, $0.value] } }
+    }
+}
