@@ -86,7 +86,9 @@ import Testing
             for index in lower..<end { bytes[index] = round % 2 == 0 ? 0 : UInt8.random(in: 0...255, using: &random) }
             let fileSystem = original.copy()
             fileSystem.setContents(path, bytes)
-            let expected = zip(reads, places).filter { $1.path != path || !$1.range.overlaps(lower..<end) }.map(\.0)
+            // A frame is not lost for bytes that were like this before: a checksum may begin with a zero.
+            let whole = try #require(original.contents(path))
+            let expected = zip(reads, places).filter { $1.path != path || bytes[$1.range] == whole[$1.range] }.map(\.0)
             let found = try reopen(fileSystem)
             guard found == expected else {
                 Issue.record("\(path) \(lower)..<\(end): \(found.count) not \(expected.count)")
