@@ -48,8 +48,8 @@ package final class TopicTail {
     }
 
     /// The next record, or `nil` when `limit` has passed or the end of a partition was reached. Never throws: what stands
-    /// in the way is tried again, and is in `complaint` meanwhile. Blocks longer than `limit` now and then, for up to a second, to look for new
-    /// partitions.
+    /// in the way is tried again, and is in `complaint` meanwhile. Now and then it blocks for up to a second longer, to
+    /// look for new partitions.
     package func poll(upTo limit: Duration) -> ConsumedRecord? {
         if ContinuousClock.now >= nextLook { look() }
         do throws(KafkaError) {

@@ -83,6 +83,26 @@ import Testing
         #expect(Self.values(tail, 1) == [2])
     }
 
+    @Test func `it follows a partition to its new leader`() throws {
+        let cluster = try MockCluster(brokers: 2)
+        defer { cluster.close() }
+        try cluster.createTopic("t", partitions: 1, replicationFactor: 2)
+        try cluster.setPartitionLeader(topic: "t", partition: 0, broker: 1)
+        let tail = try Self.tail(["t"], at: cluster.bootstrapServers)
+        defer { tail.close() }
+        let sender = try Sender(cluster)
+        var values: [UInt8] = []
+        for (number, leader) in [1, 2, nil, 1].enumerated() as EnumeratedSequence<[Int32?]> {
+            try cluster.setPartitionLeader(topic: "t", partition: 0, broker: leader)
+            guard leader != nil else { continue }
+            sender.send("t", value: [UInt8(number)], opaque: UInt(number))
+            sender.wait(for: "the report") { $0.report(of: UInt(number)) != nil }
+            values += Self.values(tail, 1)
+        }
+        #expect(values == [0, 1, 3])
+        #expect(tail.skippedOffsets == 0)
+    }
+
     @Test func `what the cluster deleted before it was read is counted`() throws {
         let cluster = try MockCluster()
         defer { cluster.close() }
