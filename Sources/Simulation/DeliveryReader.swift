@@ -109,12 +109,23 @@ struct Recognizer: Sendable {
         )
     }
 
-    /// The envelope's `id`, which stands before everything that a sender may choose.
+    /// The envelope's `id`, which stands before everything that a sender may choose. Empty when there is none.
     private static func structuredID(_ value: [UInt8]) -> ArraySlice<UInt8> {
-        let name = Array(#""id":""#.utf8)
-        guard let found = value.firstRange(of: name) else { return [] }
-        return value[found.upperBound...].prefix { $0 != UInt8(ascii: "\"") }
+        var start = 0
+        let isFound = value.withUnsafeBytes { value in
+            idMember.withUnsafeBytes { name in
+                while start + name.count <= value.count {
+                    if value[start] == name[0], value[start..<start + name.count].elementsEqual(name) { return true }
+                    start += 1
+                }
+                return false
+            }
+        }
+        guard isFound else { return [] }
+        return value[(start + idMember.count)...].prefix { $0 != UInt8(ascii: "\"") }
     }
+
+    private static let idMember = Array(#""id":""#.utf8)
 
     /// FNV-1a: among millions of ids, two with the same hash are not to be expected.
     private static func hash(_ bytes: ArraySlice<UInt8>) -> UInt64 {

@@ -4,6 +4,9 @@ import Bitrix24
 struct EventPlan: Sendable {
     /// A stream of events that may differ in number and time only.
     struct Subject: Sendable {
+        /// Index in `portals`.
+        let portal: Int32
+        /// Index in `bodies`.
         let body: Int32
         let entity: Int32
         /// Index in `keys`.
@@ -22,6 +25,7 @@ struct EventPlan: Sendable {
         /// For each subject the weights up to it, its own included.
         fileprivate(set) var weights: [UInt64] = []
 
+        /// Index in the plan's subjects.
         func subject(_ random: inout FastRandom) -> Int {
             let place = UInt64.random(in: 0..<(weights.last ?? 1), using: &random)
             var (low, high) = (0, weights.count - 1)
@@ -36,12 +40,12 @@ struct EventPlan: Sendable {
     let portals: [SimulatedPortal]
     private(set) var topics: [String] = []
     private(set) var keys: [Key] = []
-    /// For each key the portal of which it is, in `portals`.
-    private(set) var portalOfKey: [Int32] = []
     private(set) var subjects: [Subject] = []
     private(set) var bodies: [EventBody] = []
     /// At most as many as were asked for; fewer where there are fewer keys.
     private(set) var lanes: [Lane] = []
+
+    func key(of subject: Int32) -> Key { keys[Int(subjects[Int(subject)].key)] }
 
     init(_ settings: SimulationSettings, run: String) throws(SimulationError) {
         portals = settings.portals
@@ -73,9 +77,15 @@ struct EventPlan: Sendable {
                     if keyNumber == keys.count {
                         keyIndex[key] = keyNumber
                         keys.append(key)
-                        portalOfKey.append(Int32(portalNumber))
                     }
-                    subjects.append(Subject(body: Int32(bodies.count - 1), entity: Int32(entity), key: keyNumber))
+                    subjects.append(
+                        Subject(
+                            portal: Int32(portalNumber),
+                            body: Int32(bodies.count - 1),
+                            entity: Int32(entity),
+                            key: keyNumber
+                        )
+                    )
                     weights.append(kind.weight)
                 }
             }

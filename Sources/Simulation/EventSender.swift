@@ -10,6 +10,8 @@ struct EventSender: Sendable {
     let settings: SimulationSettings
     let plan: EventPlan
     let state: RunState
+    /// Of each portal.
+    private let urls: [String]
     private let client: HTTPClient
     private static let userAgent = "Bitrix24 Webhook Engine (b24bridge simulate)"
 
@@ -17,6 +19,7 @@ struct EventSender: Sendable {
         self.settings = settings
         self.plan = plan
         self.state = state
+        urls = plan.portals.map { settings.url.replacing("{portal}", with: $0.memberID) }
         let limit = TimeAmount(settings.requestTimeout)
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
@@ -38,7 +41,7 @@ struct EventSender: Sendable {
     func findListener() async -> String? {
         let deadline = ContinuousClock.now + settings.patience
         while true {
-            var request = HTTPClientRequest(url: settings.url)
+            var request = HTTPClientRequest(url: urls[0])
             request.headers.add(name: "User-Agent", value: Self.userAgent)
             do {
                 let response = try await client.execute(request, timeout: TimeAmount(settings.requestTimeout))
@@ -73,7 +76,8 @@ struct EventSender: Sendable {
             if let due = next.due { await state.sleepWhileSending(until: start + due) }
             if state.isSendingEnded { return }
             let due = next.due.map { start + $0 } ?? .now
-            let subject = plan.subjects[plan.lanes[lane].subject(&random)]
+            let index = plan.lanes[lane].subject(&random)
+            let subject = plan.subjects[index]
             body.removeAll(keepingCapacity: true)
             plan.bodies[Int(subject.body)].write(
                 EventBody.Values(entity: Int(subject.entity), number: next.number, time: time(nil)),
@@ -81,10 +85,10 @@ struct EventSender: Sendable {
                 into: &body
             )
             state.figures.withLock { figures in
-                figures.ledger.post(next.number, key: subject.key)
+                figures.ledger.post(next.number, subject: Int32(index))
                 if figures.waitingSince == nil { figures.waitingSince = .now }
             }
-            if await post(body, number: next.number, due: due) {
+            if await post(body, to: urls[Int(subject.portal)], number: next.number, due: due) {
                 failuresInARow = 0
             } else {
                 failuresInARow += 1
@@ -98,8 +102,8 @@ struct EventSender: Sendable {
     }
 
     /// - Returns: whether there was an answer.
-    private func post(_ body: [UInt8], number: Int, due: ContinuousClock.Instant) async -> Bool {
-        var request = HTTPClientRequest(url: settings.url)
+    private func post(_ body: [UInt8], to url: String, number: Int, due: ContinuousClock.Instant) async -> Bool {
+        var request = HTTPClientRequest(url: url)
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
         request.headers.add(name: "User-Agent", value: Self.userAgent)

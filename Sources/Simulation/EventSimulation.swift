@@ -110,7 +110,7 @@ package final class EventSimulation: Sendable {
                 keys: plan.keys.count,
                 connections: plan.lanes.count,
                 rate: settings.rate,
-                seconds: elapsed / .seconds(1),
+                seconds: (elapsed / .milliseconds(1)).rounded() / 1000,
                 end: end,
                 sent: figures.ledger.posted,
                 acknowledged: figures.ledger.acknowledged,
@@ -193,8 +193,11 @@ package final class EventSimulation: Sendable {
 extension SimulationReport.AnswerTimes {
     fileprivate init?(_ histogram: LatencyHistogram) {
         guard let p50 = histogram.percentile(0.5), let p99 = histogram.percentile(0.99) else { return nil }
-        self.p50 = p50 / .milliseconds(1)
-        self.p99 = p99 / .milliseconds(1)
-        max = histogram.max / .milliseconds(1)
+        func milliseconds(_ duration: Duration) -> Double {
+            (duration / .microseconds(1)).rounded() / 1000
+        }
+        self.p50 = milliseconds(p50)
+        self.p99 = milliseconds(p99)
+        max = milliseconds(histogram.max)
     }
 }

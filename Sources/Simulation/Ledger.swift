@@ -28,8 +28,8 @@ struct Ledger: Sendable {
     }
 
     private var states: [UInt8] = []
-    /// Index in the plan's keys.
-    private var keys: [Int32] = []
+    /// Index in the plan's subjects.
+    private var subjects: [Int32] = []
     /// Place among all first appearances, from 1; 0: not arrived.
     private var places: [UInt32] = []
     /// Of the first record.
@@ -53,15 +53,15 @@ struct Ledger: Sendable {
     var end: Int { states.count }
 
     /// To be called before the first byte is sent.
-    mutating func post(_ number: Int, key: Int32) {
+    mutating func post(_ number: Int, subject: Int32) {
         while states.count <= number {
             states.append(0)
-            keys.append(0)
+            subjects.append(0)
             places.append(0)
             ids.append(0)
         }
         states[number] = Outcome.posted.rawValue
-        keys[number] = key
+        subjects[number] = subject
         posted += 1
     }
 
@@ -103,7 +103,7 @@ struct Ledger: Sendable {
         } else {
             mark(.severalIDs, number)
         }
-        let expected = plan.keys[Int(keys[number])]
+        let expected = plan.key(of: subjects[number])
         if expected.bytes != arrival.key { mark(.wrongKey, number) }
         if plan.topics[Int(expected.topic)] != arrival.topic { mark(.wrongTopic, number) }
         if !arrival.isOfExpectedMode { mark(.wrongMode, number) }
@@ -111,7 +111,7 @@ struct Ledger: Sendable {
 
     func outcome(of number: Int) -> Outcome? { Outcome(rawValue: states[number] & 0x07) }
     func faults(of number: Int) -> Fault { Fault(rawValue: states[number] & 0xF0) }
-    func key(of number: Int) -> Int { Int(keys[number]) }
+    func subject(of number: Int) -> Int32 { subjects[number] }
     func place(of number: Int) -> UInt32? { places[number] == 0 ? nil : places[number] }
 
     /// How many records have the id of an earlier record of another event.

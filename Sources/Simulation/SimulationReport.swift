@@ -82,7 +82,7 @@ package struct SimulationReport: Sendable, Encodable {
     package func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: Key.self)
         try values.encode(run, forKey: .run)
-        try values.encode(isGood ? "good" : "bad", forKey: .verdict)
+        try values.encode(!isGood ? "bad" : delivery == nil ? "unverified" : "good", forKey: .verdict)
         try values.encode(end, forKey: .end)
         try values.encode(url, forKey: .url)
         try values.encode(portals, forKey: .portals)

@@ -14,7 +14,7 @@ package struct SimulationSettings: Sendable {
         }
     }
 
-    /// `http://` or `https://`.
+    /// `http://` or `https://`. Each portal's member_id takes the place of `{portal}`.
     package var url: String
     package var portals: [SimulatedPortal]
     package var mix = EventMix.usual

@@ -41,7 +41,7 @@ struct Verdict: Sendable {
                 continue
             }
             // Numbers of one key were posted in this order, each after the answer to the one before.
-            let key = ledger.key(of: number)
+            let key = Int(plan.subjects[Int(ledger.subject(of: number))].key)
             if place < latest[key] { note(.orderViolations) }
             latest[key] = max(latest[key], place)
         }
@@ -55,10 +55,11 @@ struct Verdict: Sendable {
 
 extension SimulationReport.Example {
     fileprivate init(_ number: Int, _ ledger: Ledger, _ plan: EventPlan) {
-        let key = ledger.key(of: number)
+        let subject = ledger.subject(of: number)
+        let key = plan.key(of: subject)
         self.number = number
-        portal = plan.portals[Int(plan.portalOfKey[key])].memberID
-        topic = plan.topics[Int(plan.keys[key].topic)]
-        self.key = String(decoding: plan.keys[key].bytes, as: UTF8.self)
+        portal = plan.portals[Int(plan.subjects[Int(subject)].portal)].memberID
+        topic = plan.topics[Int(key.topic)]
+        self.key = String(decoding: key.bytes, as: UTF8.self)
     }
 }

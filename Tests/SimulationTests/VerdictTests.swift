@@ -15,7 +15,7 @@ import Testing
     }
 
     private mutating func acknowledge(_ number: Int, key: Int32 = 0) {
-        ledger.post(number, key: key)
+        ledger.post(number, subject: key)
         ledger.answer(number, status: 200)
     }
 
@@ -71,11 +71,11 @@ import Testing
     }
 
     @Test mutating func nobodyPromisedWhatWasNotAcknowledged() {
-        ledger.post(0, key: 0)
+        ledger.post(0, subject: 0)
         ledger.answer(0, status: 503)
-        ledger.post(1, key: 0)
+        ledger.post(1, subject: 0)
         ledger.giveUp(1, isConnected: false)
-        ledger.post(2, key: 0)
+        ledger.post(2, subject: 0)
         ledger.giveUp(2, isConnected: true)
         #expect(broken == [:])
         #expect(ledger.refusedByStatus == [503: 1])
@@ -149,7 +149,7 @@ import Testing
     /// It may have been received any time later.
     @Test mutating func whatWasNotAnsweredHasNoPlace() {
         acknowledge(0)
-        ledger.post(1, key: 0)
+        ledger.post(1, subject: 0)
         ledger.giveUp(1, isConnected: true)
         acknowledge(2)
         for number in [0, 2, 1] { arrive(number) }
@@ -158,7 +158,7 @@ import Testing
 
     /// A record may be read before the answer is.
     @Test mutating func anAnswerMayComeAfterItsRecord() {
-        ledger.post(0, key: 0)
+        ledger.post(0, subject: 0)
         arrive(0)
         #expect(ledger.isComplete)
         ledger.answer(0, status: 200)

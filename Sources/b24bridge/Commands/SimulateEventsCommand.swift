@@ -16,14 +16,19 @@ struct SimulateEventsCommand: AsyncParsableCommand {
             and every record is compared with what was sent: an acknowledged event must be there, under one id, with \
             its key, in its topic, in the order of its key. An event may be there twice.
 
-            Against a bridge that runs somewhere, with its own configuration (the portals file must have the tokens):
-              b24bridge simulate events --config b24bridge.yaml --url https://bridge.example/b24/events --verify
+            Against the bridge of a configuration; its portals file must have the tokens:
+              b24bridge simulate events --config b24bridge.yaml --verify
 
-            Against b24bridge serve --dev, which says what to give for SERVERS:
+            The same through its public address:
+              b24bridge simulate events --config b24bridge.yaml --verify \\
+                --url 'https://bridge.example/b24/events/{portal}'
+
+            Against b24bridge serve --dev, which prints the whole command:
               b24bridge simulate events --verify --bootstrap-servers SERVERS
 
             100 events a second for ten minutes, through whatever you do to the bridge meanwhile:
-              b24bridge simulate events --config b24bridge.yaml --verify --rate 100 --duration 10m --hold
+              b24bridge simulate events --config b24bridge.yaml --verify \\
+                --rate 100 --duration 10m --hold
 
             Answer times are counted from when an event was due, so that waiting behind a slow answer counts as well. \
             Ctrl-C ends sending; what was sent is verified all the same. A second Ctrl-C ends waiting, too.
@@ -37,7 +42,13 @@ struct SimulateEventsCommand: AsyncParsableCommand {
     @OptionGroup var pace: PaceOptions
     @OptionGroup var verification: VerificationOptions
 
-    @Option(name: .long, help: ArgumentHelp("Where to send. Default: this host, with http.port and http.path."))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Where to send. Default: this host, with http.port and http.path.",
+            discussion: "{portal} in it stands for the member_id, for an ingress that keeps a portal on one replica."
+        )
+    )
     var url: String?
 
     @Option(name: .long, help: ArgumentHelp("Send for the first so many portals. Default: all.", valueName: "number"))
@@ -157,7 +168,8 @@ struct SimulateEventsCommand: AsyncParsableCommand {
             guard http.port > 0 else { throw usage("http.port is 0, which is any port; name the address with --url") }
             return "http://\(host):\(http.port)\(http.path)"
         }
-        guard let parts = URLComponents(string: url), ["http", "https"].contains(parts.scheme?.lowercased()),
+        let example = url.replacing("{portal}", with: DevelopmentStage.memberID)
+        guard let parts = URLComponents(string: example), ["http", "https"].contains(parts.scheme?.lowercased()),
             let host = parts.host, !host.isEmpty
         else { throw usage("--url takes an address such as https://bridge.example/b24/events") }
         return url
