@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a restart needs to know beyond the segments themselves, 80 bytes in the file `checkpoint`, little endian.
 struct Checkpoint: Equatable, Sendable {
     static let bytes = 80
@@ -92,15 +94,14 @@ struct CheckpointFile: Sendable {
             try replace(with: checkpoint)
             return false
         } catch {
-            guard error.isNoSpace else { throw error }
-            try fileSystem.remove(layout.reserve)
+            guard error.isNoSpace, (try? fileSystem.remove(layout.reserve)) != nil else { throw error }
             try replace(with: checkpoint)
             return true
         }
     }
 
-    private func replace(with checkpoint: Checkpoint) throws(FileSystemError) {
-        let file = try fileSystem.open(layout.newCheckpoint, .replace)
+    func replace(with checkpoint: Checkpoint) throws(FileSystemError) {
+        let file = try openAnew(layout.newCheckpoint)
         do throws(FileSystemError) {
             try fileSystem.writeAll(file, checkpoint.encoded(), at: 0)
             try fileSystem.sync(file)
@@ -115,19 +116,38 @@ struct CheckpointFile: Sendable {
         try fileSystem.syncDirectory(layout.directory)
     }
 
-    /// Makes the reserve if it is missing. Not made is no error: a later call tries again.
-    func keepReserve() -> Bool {
-        guard let file = try? fileSystem.open(layout.reserve, .createNew) else {
-            return (try? fileSystem.open(layout.reserve, .read)).map(fileSystem.close) != nil
+    /// A file of its own, and not one of an earlier try: that may have failed to sync.
+    private func openAnew(_ path: String) throws(FileSystemError) -> OpenFile {
+        do throws(FileSystemError) {
+            return try fileSystem.open(path, .createNew)
+        } catch {
+            guard error.code == EEXIST else { throw error }
+            try fileSystem.remove(path)
+            return try fileSystem.open(path, .createNew)
         }
+    }
+
+    static let reserveBytes = 32 << 10
+
+    /// Makes the reserve if it is missing or was not finished. Not made is no error: a later call tries again.
+    func keepReserve() -> Bool {
+        if hasReserve { return true }
+        guard let file = try? openAnew(layout.reserve) else { return false }
         defer { fileSystem.close(file) }
         do throws(FileSystemError) {
-            try fileSystem.writeAll(file, [UInt8](repeating: 0x2e, count: 32 << 10), at: 0)
+            try fileSystem.writeAll(file, [UInt8](repeating: 0x2e, count: Self.reserveBytes), at: 0)
             try fileSystem.sync(file)
             return true
         } catch {
             try? fileSystem.remove(layout.reserve)
             return false
         }
+    }
+
+    /// Whether the reserve is there and holds all its room: a crash may have left a part of it, or blocks that were never
+    /// allocated and read as zeros.
+    private var hasReserve: Bool {
+        guard let bytes = try? fileSystem.contents(of: layout.reserve, limit: Self.reserveBytes) else { return false }
+        return bytes.count == Self.reserveBytes && bytes.allSatisfy { $0 == 0x2e }
     }
 }
