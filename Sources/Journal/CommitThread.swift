@@ -30,10 +30,10 @@ final class CommitThread {
                 core.fail(batch, failure)
             case .sleep(let until, let wanted):
                 if wanted > 0 {
-                    press(wanted)
+                    press(conditions.room + wanted)
                 } else {
                     relax()
-                    if conditions.room >= min(64 << 10, core.configuration.maxBytes / 16) { core.noteRoom() }
+                    if conditions.room >= min(64 << 10, core.configuration.roomKeptFree) { core.noteRoom() }
                 }
                 core.commitBell.wait(until: until ?? probeTime)
                 cannotRoll = false
@@ -59,8 +59,7 @@ final class CommitThread {
         }
         return CommitConditions(
             now: Clock.monotonicNanoseconds(),
-            // Room for two headers stays: of the segment that this batch may begin, and of one begun to free a full one.
-            room: core.configuration.maxBytes - diskBytes - 2 * SegmentHeader.bytes,
+            room: core.room(besides: diskBytes),
             segmentBytes: core.configuration.effectiveSegmentBytes,
             batchBytes: core.configuration.batchBytes,
             positionsPerSegment: core.configuration.positionsPerSegment,
@@ -72,12 +71,13 @@ final class CommitThread {
 
     private func press(_ wanted: Int) {
         core.set(.full)
-        core.reclaim.store(wanted, ordering: .relaxed)
+        core.roomWanted.store(wanted, ordering: .relaxed)
         core.isUnderPressure.store(true, ordering: .sequentiallyConsistent)
         core.maintenanceBell.ring()
     }
 
     private func relax() {
+        core.roomWanted.store(0, ordering: .relaxed)
         core.isUnderPressure.store(false, ordering: .sequentiallyConsistent)
     }
 
@@ -106,10 +106,7 @@ final class CommitThread {
                 let reason = JournalError(error)
                 failure = reason
                 abandon(reason)
-                if error.isNoSpace {
-                    core.reclaim.store(batch.bytes, ordering: .relaxed)
-                    core.maintenanceBell.ring()
-                }
+                if error.isNoSpace { core.volumeLacks(batch.bytes) }
             }
         }
         guard let failure else { return }
@@ -124,6 +121,7 @@ final class CommitThread {
         core.staging.withLock { $0.settle(batch) }
         core.counters.withLock { $0.commits += 1 }
         core.set(.accepting)
+        core.volumeLacks.store(0, ordering: .relaxed)
         core.resolve(batch, .committed)
         core.wakeReaders()
         core.observer.didCommit?(CommitReport(records: batch.records, bytes: batch.bytes, write: write, sync: sync))
@@ -146,6 +144,7 @@ final class CommitThread {
             try openSegment(first: first)
             core.set(.accepting)
         } catch {
+            if error.isNoSpace { core.volumeLacks(SegmentHeader.bytes) }
             core.set(.failing(JournalError(error)))
         }
     }

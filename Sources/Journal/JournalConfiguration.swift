@@ -64,6 +64,8 @@ package struct JournalConfiguration: Sendable {
     /// What is really used: a full journal must be able to free a part of itself.
     var effectiveSegmentBytes: Int { min(segmentBytes, max(maxBytes / 4, 1)) }
     var setAsideBytes: Int { maxBytes / 8 }
+    /// So much of the quota is not used for what is kept for replay only, so that no append waits for its deletion.
+    var roomKeptFree: Int { maxBytes / 16 }
 
     func validate() throws(JournalError) {
         func check(_ holds: Bool, _ key: String, _ value: Int, _ mend: String) throws(JournalError) {

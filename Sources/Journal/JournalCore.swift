@@ -43,8 +43,10 @@ final class JournalCore: Sendable {
     let wakesOnConfirm = Atomic(true)
     /// An append waits for room.
     let isUnderPressure = Atomic(false)
-    /// Bytes that the maintenance thread should free at once.
-    let reclaim = Atomic(0)
+    /// The room that the oldest append needs, in bytes, while it waits for it.
+    let roomWanted = Atomic(0)
+    /// Bytes that the volume lacks: it has less room than the quota. Kept until segments of so many bytes are freed.
+    let volumeLacks = Atomic(0)
     /// Cleared while a checkpoint that must not be believed is still on disk: no new position may come near it.
     let maySegment: Atomic<Bool>
     let isCommitThreadDone = Atomic(false)
@@ -102,6 +104,19 @@ final class JournalCore: Sendable {
         guard value > old else { return }
         // Sequentially consistent, as is the maintenance thread's store before it looks at `confirmed` a last time.
         if wakesOnConfirm.exchange(false, ordering: .sequentiallyConsistent) { maintenanceBell.ring() }
+    }
+
+    // MARK: Room
+
+    /// Bytes of frames that the quota still has room for. Room for two headers stays: of the segment that a batch may begin,
+    /// and of one begun to free a full one.
+    func room(besides diskBytes: Int) -> Int {
+        configuration.maxBytes - diskBytes - 2 * SegmentHeader.bytes
+    }
+
+    func volumeLacks(_ bytes: Int) {
+        _ = volumeLacks.max(bytes, ordering: .relaxed)
+        maintenanceBell.ring()
     }
 
     // MARK: Telling others

@@ -28,26 +28,39 @@ final class MaintenanceThread {
         if !core.maySegment.load(ordering: .acquiring) { replaceUntrustedCheckpoint() }
         hasReserve = checkpointFile.keepReserve()
         while !core.isCommitThreadDone.load(ordering: .acquiring) {
-            sleep(until: work())
+            sleep(work())
         }
         runSetAsideJobs()
         if writeCheckpoint(isClean: true) { delete(plan(reclaim: 0)) }
     }
 
-    private func sleep(until time: UInt64?) {
-        // Armed only when no time is set: under load the timer is enough, and `confirm` stays cheap.
-        let arms = time == nil || core.isUnderPressure.load(ordering: .sequentiallyConsistent)
+    /// When to look again.
+    private enum Wake {
+        /// At the latest at this time, whatever is confirmed until then.
+        case at(UInt64)
+        /// With the next confirmation, or at this time if there is one.
+        case onConfirm(orAt: UInt64?)
+    }
+
+    private func sleep(_ wake: Wake) {
+        let arms: Bool
+        let time: UInt64?
+        switch wake {
+        // Under load the timer is enough, and `confirm` stays cheap.
+        case .at(let moment): (arms, time) = (core.isUnderPressure.load(ordering: .sequentiallyConsistent), moment)
+        case .onConfirm(let moment): (arms, time) = (true, moment)
+        }
         core.wakesOnConfirm.store(arms, ordering: .sequentiallyConsistent)
         if arms, core.confirmedBelow != seenConfirmed { return }
         core.maintenanceBell.wait(until: time)
     }
 
-    /// Does what is due; returns when to look again, `nil` for not before something happens.
-    private func work() -> UInt64? {
+    /// Does what is due.
+    private func work() -> Wake {
         let now = Clock.monotonicNanoseconds()
         let confirmedBelow = core.confirmedBelow
         seenConfirmed = confirmedBelow
-        if now < pausedUntil { return pausedUntil }
+        if now < pausedUntil { return .at(pausedUntil) }
         if !core.maySegment.load(ordering: .acquiring) {
             replaceUntrustedCheckpoint()
             guard core.maySegment.load(ordering: .acquiring) else { return pause(now) }
@@ -55,8 +68,8 @@ final class MaintenanceThread {
         runSetAsideJobs()
 
         let underPressure = core.isUnderPressure.load(ordering: .sequentiallyConsistent)
-        let wanted = core.reclaim.exchange(0, ordering: .relaxed)
-        let plan = plan(reclaim: wanted)
+        let lacking = core.volumeLacks.exchange(0, ordering: .relaxed)
+        let plan = plan(reclaim: max(lacking, missingRoom))
         var next: UInt64?
         if confirmedBelow > (durable?.below ?? 0) {
             let due = schedule.due(isWhollyConfirmed: confirmedBelow >= core.committedBelow)
@@ -68,20 +81,30 @@ final class MaintenanceThread {
             }
         }
         let freed = delete(plan)
-        // What could not be given now is given when more is confirmed, unless somebody wants another amount by then.
-        if freed < wanted { _ = core.reclaim.compareExchange(expected: 0, desired: wanted - freed, ordering: .relaxed) }
+        // What could not be given now is given when more is confirmed.
+        if freed < lacking { _ = core.volumeLacks.max(lacking - freed, ordering: .relaxed) }
         if underPressure, core.shelf.withLock({ $0.isActiveConfirmed(below: confirmedBelow) }) {
             core.commitBell.ring()
         }
         if !hasReserve { hasReserve = checkpointFile.keepReserve() }
-        guard let expiry = plan.nextExpiry else { return next }
-        let wait = expiry &- min(expiry, Clock.wallMilliseconds()) &+ 1
-        return min(next ?? .max, now &+ min(wait, 86_400_000) &* 1_000_000)
+        let expiry = plan.nextExpiry.map { expiry in
+            let wait = expiry &- min(expiry, Clock.wallMilliseconds()) &+ 1
+            return now &+ min(wait, 86_400_000) &* 1_000_000
+        }
+        guard let next else { return .onConfirm(orAt: expiry) }
+        return .at(min(next, expiry ?? .max))
     }
 
-    private func pause(_ now: UInt64) -> UInt64 {
+    /// What is missing of the room that should be there, or that an append waits for. Given up for it is what is kept for
+    /// replay only.
+    private var missingRoom: Int {
+        let room = core.room(besides: core.shelf.withLock { $0.diskBytes })
+        return max(core.configuration.roomKeptFree, core.roomWanted.load(ordering: .relaxed)) - room
+    }
+
+    private func pause(_ now: UInt64) -> Wake {
         pausedUntil = now &+ min(max(schedule.interval, 10_000_000), 1_000_000_000)
-        return pausedUntil
+        return .at(pausedUntil)
     }
 
     // MARK: Checkpoint

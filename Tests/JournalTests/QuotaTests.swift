@@ -163,6 +163,93 @@ import Testing
         }
     }
 
+    @Test func whatIsOnlyRetainedNeverMakesAnAppendWait() throws {
+        try withJournal(tight { $0.retain = .seconds(3600) }, SimulatedFileSystem()) { journal in
+            let appender = TestAppender(journal)
+            for _ in 0..<200 {
+                _ = appender.append(payload)
+                journal.confirm(below: journal.statistics.next)
+                let limit = Date(timeIntervalSinceNow: 5)
+                while journal.statistics.diskBytes > 8192 - 512, Date() < limit { usleep(200) }
+                try #require(journal.statistics.diskBytes <= 8192 - 512, "a sixteenth is free")
+                #expect(journal.statistics.state == .accepting)
+            }
+            #expect(journal.statistics.segments > 2, "the rest is retained")
+        }
+    }
+
+    @Test func whatWaitsIsAnsweredOnceThereAreConfirmedBytesHoweverLongTheyAreRetained() throws {
+        let configuration = tight {
+            $0.retain = .seconds(3600)
+            $0.roomTimeout = .seconds(5)
+        }
+        try withJournal(configuration, SimulatedFileSystem()) { journal in
+            let appender = TestAppender(journal)
+            let waiting = fill(journal, appender, extra: 10)
+            let reader = journal.makeReader()
+            // Little by little: what could not be freed at first must be freed when more is confirmed.
+            while waiting.contains(where: { appender.resolutions.outcome(of: $0) == nil }) {
+                guard let block = try reader.next(maxBytes: 300) else { break }
+                journal.confirm(below: JournalPosition(block.last.rawValue + 1))
+                usleep(2000)
+            }
+            for position in waiting { #expect(appender.resolutions.wait(for: position) == .committed) }
+        }
+    }
+
+    @Test func afterATimeOfBeingFullReadinessReturnsWithoutAnAppend() throws {
+        for retain in [Duration.zero, .seconds(3600)] {
+            let configuration = tight {
+                $0.retain = retain
+                $0.roomTimeout = .milliseconds(50)
+            }
+            try withJournal(configuration, SimulatedFileSystem()) { journal in
+                let appender = TestAppender(journal)
+                let waiting = fill(journal, appender, extra: 3)
+                for position in waiting { #expect(appender.resolutions.wait(for: position) == .failed(.full)) }
+                #expect(journal.statistics.state == .full)
+                let reader = journal.makeReader()
+                while journal.statistics.state == .full, let block = try reader.next(maxBytes: 300) {
+                    journal.confirm(below: JournalPosition(block.last.rawValue + 1))
+                    usleep(2000)
+                }
+                eventually("it accepts again") { journal.statistics.state == .accepting }
+            }
+        }
+    }
+
+    @Test func onAFullVolumeWhatIsRetainedIsGivenUpWhenItIsConfirmed() throws {
+        let fileSystem = SimulatedFileSystem()
+        try withJournal(small { $0.retain = .seconds(3600) }, fileSystem) { journal in
+            let appender = TestAppender(journal)
+            for _ in 0..<20 { _ = appender.append(payload) }
+            eventually("the reserve is there") { fileSystem.contents("/j/reserve")?.count == 32 << 10 }
+            // The first segment is retained, so there is a time to wake at, an hour away.
+            let first = try #require(fileSystem.contents("/j/00000000000000000001.segment"))
+            journal.confirm(below: JournalPosition(try #require(frames(first).last).position + 1))
+            eventually("durable") { journal.statistics.durableCheckpoint == journal.statistics.confirmedBelow }
+            fileSystem.capacity = fileSystem.paths.reduce(0) { $0 + (fileSystem.contents($1)?.count ?? 0) }
+            while appender.append(payload)?.outcome == .committed {}
+            journal.confirm(below: journal.statistics.next)
+            eventually("it recovers without an append") { journal.statistics.state == .accepting }
+            #expect(appender.append(payload)?.outcome == .committed)
+        }
+    }
+
+    @Test func aConfirmationIsDurableSoonAlthoughSegmentsAreRetained() throws {
+        try withJournal(tight { $0.retain = .seconds(3600) }, SimulatedFileSystem()) { journal in
+            let appender = TestAppender(journal)
+            for _ in 0..<15 { _ = appender.append(payload) }
+            for _ in 0..<3 {
+                journal.confirm(below: journal.statistics.next)
+                eventually("durable") { journal.statistics.durableCheckpoint == journal.statistics.next }
+                // Until the maintenance thread sleeps.
+                usleep(20_000)
+                _ = appender.append("x")
+            }
+        }
+    }
+
     @Test func retentionEnds() throws {
         try withJournal(tight { $0.retain = .milliseconds(30) }, SimulatedFileSystem()) { journal in
             let appender = TestAppender(journal)

@@ -144,3 +144,30 @@ func filled(_ count: Int, _ configuration: JournalConfiguration = small()) throw
     }
     return (fileSystem, reads)
 }
+
+/// The frames of an undamaged segment.
+func frames(_ bytes: [UInt8]) -> [(position: UInt64, range: Range<Int>)] {
+    var frames: [(UInt64, Range<Int>)] = []
+    var offset = SegmentHeader.bytes
+    while offset < bytes.count {
+        bytes.withUnsafeBytes { buffer in
+            let length = Frame.bytes(of: buffer.baseAddress! + offset)
+            frames.append((Frame.position(of: buffer.baseAddress! + offset), offset..<(offset + length)))
+            offset += length
+        }
+    }
+    return frames
+}
+
+extension SimulatedFileSystem {
+    var segments: [String] { paths.filter { $0.hasPrefix("/j/0") && $0.hasSuffix(".segment") } }
+
+    /// As a segment of the next format version, its checksum right.
+    func makeNewer(_ path: String) throws {
+        var bytes = try #require(contents(path))
+        bytes[8] = 2
+        let crc = bytes.withUnsafeBytes { CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[..<124])) }
+        withUnsafeBytes(of: crc.littleEndian) { bytes.replaceSubrange(124..<128, with: $0) }
+        setContents(path, bytes)
+    }
+}
