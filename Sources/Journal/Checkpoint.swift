@@ -5,6 +5,8 @@ struct Checkpoint: Equatable, Sendable {
     static let bytes = 80
     static let version: UInt32 = 1
     static let magic: UInt64 = 0x0A54_504B_4343_4A89  // "\x89JCCKPT\n", read as a little-endian number
+    /// Zeros there: unknown.
+    private static let markerOffset = 56
 
     /// Tells the files of one journal from those of another.
     var journal: UInt64
@@ -17,6 +19,8 @@ struct Checkpoint: Equatable, Sendable {
     var lastSegmentBytes: UInt64
     /// Written by a close: nothing was appended after it.
     var isClean: Bool
+    /// The newest segment's marker, should its header be unreadable.
+    var marker: Marker?
 
     func encoded() -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Self.bytes)
@@ -28,6 +32,7 @@ struct Checkpoint: Equatable, Sendable {
             }
             base.storeBytes(of: Self.version.littleEndian, toByteOffset: 48, as: UInt32.self)
             base.storeBytes(of: UInt32(isClean ? 1 : 0).littleEndian, toByteOffset: 52, as: UInt32.self)
+            marker?.store(to: base + Self.markerOffset)
             let crc = CRC32C.checksum(UnsafeRawBufferPointer(start: base, count: Self.bytes - 4))
             base.storeBytes(of: crc.littleEndian, toByteOffset: Self.bytes - 4, as: UInt32.self)
         }
@@ -37,15 +42,19 @@ struct Checkpoint: Equatable, Sendable {
     /// `nil` for anything but an intact checkpoint of a version we know.
     init?(decoding bytes: [UInt8]) {
         guard bytes.count == Self.bytes else { return nil }
-        let words: [UInt64]? = bytes.withUnsafeBytes { buffer in
+        let read: (words: [UInt64], marker: Marker)? = bytes.withUnsafeBytes { buffer in
             guard let base = buffer.baseAddress else { return nil }
             let crc = base.loadUnaligned(fromByteOffset: Self.bytes - 4, as: UInt32.self)
             guard
                 UInt32(littleEndian: crc) == CRC32C.checksum(UnsafeRawBufferPointer(start: base, count: Self.bytes - 4))
             else { return nil }
-            return (0..<7).map { UInt64(littleEndian: base.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) }
+            let words = (0..<7).map {
+                UInt64(littleEndian: base.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self))
+            }
+            return (words, Marker(loadingFrom: base + Self.markerOffset))
         }
-        guard let words, words[0] == Self.magic, UInt32(truncatingIfNeeded: words[6]) <= Self.version else {
+        guard let (words, marker) = read, words[0] == Self.magic, UInt32(truncatingIfNeeded: words[6]) <= Self.version
+        else {
             return nil
         }
         journal = words[1]
@@ -54,6 +63,7 @@ struct Checkpoint: Equatable, Sendable {
         lastSegment = words[4]
         lastSegmentBytes = words[5]
         isClean = words[6] >> 32 & 1 == 1
+        self.marker = marker.isPlausible ? marker : nil
     }
 
     init(
@@ -62,7 +72,8 @@ struct Checkpoint: Equatable, Sendable {
         next: UInt64,
         lastSegment: UInt64,
         lastSegmentBytes: UInt64,
-        isClean: Bool
+        isClean: Bool,
+        marker: Marker? = nil
     ) {
         self.journal = journal
         self.below = below
@@ -70,6 +81,7 @@ struct Checkpoint: Equatable, Sendable {
         self.lastSegment = lastSegment
         self.lastSegmentBytes = lastSegmentBytes
         self.isClean = isClean
+        self.marker = marker
     }
 }
 

@@ -170,6 +170,7 @@ final class CommitThread {
             syncs: core.configuration.sync
         )
         core.shelf.withLock { $0.begin(header) }
+        core.maintenanceBell.ring()
     }
 
     private func closeSegment() {

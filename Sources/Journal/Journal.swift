@@ -66,7 +66,7 @@ package final class Journal: Sendable {
         commitThread = NamedThread("journal-commit") {
             let thread = CommitThread(
                 core: core,
-                previous: (last?.number ?? 0, last?.marker ?? Marker(first: 0, second: 0))
+                previous: (last?.number ?? 0, last?.marker ?? last?.hint ?? Marker(first: 0, second: 0))
             )
             thread.run()
         }

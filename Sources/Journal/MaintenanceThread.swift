@@ -16,6 +16,8 @@ final class MaintenanceThread {
     private var pausedUntil: UInt64 = 0
     /// The confirmation that the last round of work has seen.
     private var seenConfirmed: UInt64 = 0
+    /// The newest segment whose marker was to be noted in the checkpoint.
+    private var notedSegment: UInt64 = 0
 
     init(core: JournalCore, durable: Checkpoint?) {
         self.core = core
@@ -80,6 +82,7 @@ final class MaintenanceThread {
                 next = due
             }
         }
+        noteNewSegment()
         let freed = delete(plan)
         // What could not be given now is given when more is confirmed.
         if freed < lacking { _ = core.volumeLacks.max(lacking - freed, ordering: .relaxed) }
@@ -109,20 +112,36 @@ final class MaintenanceThread {
 
     // MARK: Checkpoint
 
-    private func writeCheckpoint(isClean: Bool) -> Bool {
+    private func currentCheckpoint(isClean: Bool) -> Checkpoint {
         let below = core.confirmedBelow
         let next = isClean ? core.staging.withLock { $0.nextPosition } : max(core.committedBelow, below)
-        let newest = core.shelf.withLock { shelf in
-            (number: shelf.segments.last?.number ?? shelf.nextNumber - 1, bytes: shelf.segments.last?.bytes ?? 0)
-        }
-        let checkpoint = Checkpoint(
+        let (newest, number) = core.shelf.withLock { ($0.segments.last, $0.nextNumber - 1) }
+        return Checkpoint(
             journal: core.identity,
             below: below,
             next: next,
-            lastSegment: newest.number,
-            lastSegmentBytes: UInt64(newest.bytes),
-            isClean: isClean
+            lastSegment: newest?.number ?? number,
+            lastSegmentBytes: UInt64(newest?.bytes ?? 0),
+            isClean: isClean,
+            marker: newest?.marker ?? newest?.hint
         )
+    }
+
+    /// Notes the marker of a new segment, which is all that makes its frames readable if its header and its first frame are
+    /// destroyed together. Tried once for each segment, and without the reserve: it is the checkpoint's own need.
+    private func noteNewSegment() {
+        guard let newest = core.shelf.withLock({ $0.active }), newest != notedSegment else { return }
+        notedSegment = newest
+        let checkpoint = currentCheckpoint(isClean: false)
+        guard checkpoint.marker != durable?.marker, (try? checkpointFile.replace(with: checkpoint)) != nil else {
+            return
+        }
+        durable = checkpoint
+        core.counters.withLock { $0.durableBelow = checkpoint.below }
+    }
+
+    private func writeCheckpoint(isClean: Bool) -> Bool {
+        let checkpoint = currentCheckpoint(isClean: isClean)
         guard checkpoint != durable else { return true }
         do throws(FileSystemError) {
             if try checkpointFile.store(checkpoint) { hasReserve = false }
@@ -135,7 +154,7 @@ final class MaintenanceThread {
         schedule.wrote(at: Clock.monotonicNanoseconds())
         core.counters.withLock { counters in
             counters.checkpointsWritten += 1
-            counters.durableBelow = below
+            counters.durableBelow = checkpoint.below
         }
         return true
     }

@@ -6,7 +6,7 @@ struct SegmentEntry: Sendable {
     /// `nil` when the header is unreadable.
     let first: UInt64?
     let marker: Marker?
-    /// What the next segment's header says the marker is.
+    /// What the next segment's header, or the checkpoint, says the marker is.
     var hint: Marker?
     /// Frames at or above it were written again, or given up, in a later segment: a failed sync left them here.
     var supersededFrom: UInt64 = .max

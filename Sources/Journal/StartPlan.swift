@@ -63,6 +63,9 @@ struct StartPlan: Sendable {
         }
         next = max(next, JournalPosition.first.rawValue)
         segments = Self.entries(found, headers)
+        for index in segments.indices where segments[index].number == checkpoint?.lastSegment {
+            segments[index].hint = segments[index].hint ?? checkpoint?.marker
+        }
         recovery.segmentsFound = segments.count
         recovery.segmentsExamined = segments.count { $0.isExamined }
         recovery.segmentsMissing = Self.missing(found, headers)
@@ -101,7 +104,8 @@ struct StartPlan: Sendable {
                 fileBytes: file.bytes,
                 newestAt: file.modifiedAt
             )
-            entry.hint = headers.lazy.compactMap { $0 }.first { $0.previousNumber == file.number }?.previousMarker
+            let next = headers.lazy.compactMap { $0 }.first { $0.previousNumber == file.number }
+            entry.hint = next.map(\.previousMarker).flatMap { $0.isPlausible ? $0 : nil }
             entry.supersededFrom = nextFirst
             entry.isExamined = file.bytes == 0 || header != nil && file.bytes <= SegmentHeader.bytes
             if let header { nextFirst = min(nextFirst, header.first) }
