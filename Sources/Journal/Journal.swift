@@ -81,15 +81,21 @@ package final class Journal: Sendable {
 
     /// One for each owner of appends, say each event loop; the journal keeps the closure until it is gone itself.
     ///
-    /// - Parameter onResolve: Runs on the commit thread, at most once for each commit, so it should only hop; it must not call
-    ///   ``close()``.
-    package func makeAppender(onResolve: @escaping @Sendable (AppendResolution) -> Void) -> JournalAppender {
+    /// - Parameters:
+    ///   - breaksOff: When an append fails, all that were appended after it fail too, and none is taken before the owner says
+    ///     ``JournalAppender/resume()``. For an owner that appends again what failed and must not change the order.
+    ///   - onResolve: Runs on the commit thread, at most once for each commit, so it should only hop; it must not call
+    ///     ``close()``.
+    package func makeAppender(
+        breaksOff: Bool = false,
+        onResolve: @escaping @Sendable (AppendResolution) -> Void
+    ) -> JournalAppender {
         // The closure is there before the first append can name it; both lists grow in the same order under this lock.
         let index = core.listeners.withLock { listeners in
             listeners.resolvers.append(onResolve)
             return listeners.resolvers.count - 1
         }
-        core.staging.withLock { $0.addAppender(index) }
+        core.staging.withLock { $0.addAppender(index, breaksOff: breaksOff) }
         return JournalAppender(core: core, index: index)
     }
 

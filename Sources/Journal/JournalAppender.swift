@@ -7,6 +7,8 @@ package enum AppendRefusal: Sendable, Equatable {
     case closed
     /// As much as `maxPendingBytes` waits already.
     case overloaded
+    /// An append of an appender that breaks off has failed, and its owner has not resumed.
+    case brokenOff
     /// The payload is larger than `maxPayloadBytes`.
     case tooLarge
 }
@@ -26,6 +28,8 @@ package enum AppendFailure: Error, Sendable, Equatable {
     case disk(JournalError)
     /// The journal was closed while the append waited for room.
     case closed
+    /// An earlier append of an appender that breaks off has failed.
+    case brokenOff
 }
 
 /// Settles every append of one appender up to a position that no earlier resolution settled.
@@ -52,6 +56,14 @@ package struct AppendResolution: Sendable, Equatable {
 package struct JournalAppender: Sendable {
     let core: JournalCore
     let index: Int
+
+    /// Takes appends again after a failure. For the owner of an appender that breaks off, when it has heard of the failure
+    /// and put what is to be appended again before what is to follow; before all earlier appends are settled it does nothing
+    /// and returns false.
+    @discardableResult
+    package func resume() -> Bool {
+        core.staging.withLock { $0.resume(index) }
+    }
 
     /// Copies `payload` once and gives it the next position. Any thread may call, and none is ever blocked by the disk.
     ///

@@ -132,7 +132,10 @@ final class JournalCore: Sendable {
     }
 
     func fail(_ batch: Batch, _ failure: AppendFailure) {
-        staging.withLock { $0.settle(batch) }
+        staging.withLock { queue in
+            queue.settle(batch)
+            queue.breakOff(batch)
+        }
         counters.withLock { $0.recordsFailed += batch.records }
         resolve(batch, .failed(failure))
         observer.didFail?(FailureReport(records: batch.records, failure: failure))

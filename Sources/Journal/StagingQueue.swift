@@ -77,11 +77,20 @@ struct StagingQueue {
         var range: Range<Int>
     }
 
+    private struct Appender {
+        let breaksOff: Bool
+        /// The last position handed out in a batch.
+        var through: UInt64 = 0
+        var isBrokenOff = false
+        /// What it appended below this fails.
+        var failsBelow: UInt64 = 0
+    }
+
     private let maxPendingBytes: Int
     private let chunkBytes: Int
     private var entries = Deque<Entry>()
     private var regions = Deque<Region>()
-    private var throughs: [UInt64] = []
+    private var appenders: [Appender] = []
     private var isIdle = false
     private var wake = false
 
@@ -105,8 +114,24 @@ struct StagingQueue {
 
     var isEmptyAndOpen: Bool { entries.isEmpty && !isClosing }
 
-    mutating func addAppender(_ index: Int) {
-        while throughs.count <= index { throughs.append(0) }
+    /// Indices come in any order, but each is added before it is used.
+    mutating func addAppender(_ index: Int, breaksOff: Bool = false) {
+        while appenders.count <= index { appenders.append(Appender(breaksOff: false)) }
+        appenders[index] = Appender(breaksOff: breaksOff)
+    }
+
+    /// The batch has failed: what its appenders that break off have appended since fails as well.
+    mutating func breakOff(_ batch: Batch) {
+        for settlement in batch.settled where appenders[settlement.appender].breaksOff {
+            appenders[settlement.appender].isBrokenOff = true
+            appenders[settlement.appender].failsBelow = nextPosition
+        }
+    }
+
+    mutating func resume(_ appender: Int) -> Bool {
+        guard frontPosition >= appenders[appender].failsBelow else { return false }
+        appenders[appender].isBrokenOff = false
+        return true
     }
 
     mutating func append(
@@ -117,6 +142,7 @@ struct StagingQueue {
         deadline: UInt64
     ) -> AppendResult {
         guard !isClosing else { return .refused(.closed) }
+        guard !appenders[appender].isBrokenOff else { return .refused(.brokenOff) }
         let bytes = Frame.headerBytes + payload.count
         // An append alone is taken whatever its size, or a large one could never be.
         guard pendingBytes == 0 || pendingBytes + bytes <= maxPendingBytes else { return .refused(.overloaded) }
@@ -155,6 +181,10 @@ struct StagingQueue {
             isIdle = true
             return .sleep(until: nil, wanted: 0)
         }
+        let failing = failsBelow
+        if Self.fails(front, frontPosition, failing) {
+            return .fail(take { entry, _, position in Self.fails(entry, position, failing) }, .brokenOff)
+        }
         if front.bytes <= conditions.room { return commit(conditions) }
         if let active = conditions.active, active.isFreeable { return .rollToFree(first: frontPosition) }
         if isClosing { return .fail(take { _, _, _ in true }, .closed) }
@@ -162,6 +192,16 @@ struct StagingQueue {
             return .fail(take { entry, _, _ in entry.deadline <= conditions.now }, .full)
         }
         return .sleep(until: front.deadline, wanted: front.bytes - conditions.room)
+    }
+
+    /// By appender; empty while there is nothing to fail in the queue.
+    private var failsBelow: [UInt64] {
+        let front = frontPosition
+        return appenders.contains { $0.failsBelow > front } ? appenders.map(\.failsBelow) : []
+    }
+
+    private static func fails(_ entry: Entry, _ position: UInt64, _ failsBelow: [UInt64]) -> Bool {
+        !failsBelow.isEmpty && position < failsBelow[entry.appender]
     }
 
     private mutating func commit(_ conditions: CommitConditions) -> CommitStep {
@@ -180,9 +220,11 @@ struct StagingQueue {
         }
         let limit = min(conditions.room, segmentRoom, conditions.batchBytes)
         let room = conditions.room
+        let failing = failsBelow
         // The first record is taken even if it is larger than a whole segment, but never beyond the quota.
         let batch = take { entry, bytes, position in
-            position < positionLimit && (bytes + entry.bytes <= limit || bytes == 0 && entry.bytes <= room)
+            position < positionLimit && !Self.fails(entry, position, failing)
+                && (bytes + entry.bytes <= limit || bytes == 0 && entry.bytes <= room)
         }
         return .commit(batch, roll: roll)
     }
@@ -196,10 +238,10 @@ struct StagingQueue {
             takeMemory(of: entry, position: batch.first + UInt64(batch.records), into: &batch)
             batch.bytes += entry.bytes
             batch.records += 1
-            throughs[entry.appender] = batch.last
+            appenders[entry.appender].through = batch.last
         }
-        for (index, through) in throughs.enumerated() where through >= batch.first && through > 0 {
-            batch.settled.append(Settlement(appender: index, through: through))
+        for (index, appender) in appenders.enumerated() where appender.through >= batch.first && appender.through > 0 {
+            batch.settled.append(Settlement(appender: index, through: appender.through))
         }
         return batch
     }

@@ -239,7 +239,7 @@ final class EventReceiver: RequestHandler {
                 let reason: BridgeMetrics.LossReason =
                     switch failure {
                     case .full: .journalFull
-                    case .disk: .diskFailure
+                    case .disk, .brokenOff: .diskFailure
                     case .closed: .shutdown
                     }
                 lose(reason, memberID: answer.memberID, code: answer.code, answer.responder)
