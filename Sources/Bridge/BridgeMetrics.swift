@@ -1,6 +1,7 @@
 internal import Bitrix24
 internal import CoreMetrics
 internal import Ingress
+internal import Journal
 package import Metrics
 
 /// The metrics, made once. Counting costs an atomic addition.
@@ -31,6 +32,7 @@ package struct BridgeMetrics: Sendable {
     let abandonedSegments: Counter
     let maintenanceFailures: Counter
     let damagedBytes: Counter
+    let journalFindings: [String: Counter]
 
     let recovered: Counter
     let delivered: Counter
@@ -91,6 +93,7 @@ package struct BridgeMetrics: Sendable {
         abandonedSegments = counter("journal_segments_abandoned")
         maintenanceFailures = counter("journal_maintenance_failures")
         damagedBytes = counter("journal_damaged_bytes")
+        journalFindings = counters("journal_findings", "kind", JournalFinding.Kind.allCases.map(\.rawValue))
         recovered = counter("records_recovered")
         delivered = counter("records_delivered")
         deliveredParked = counter("parked_records_delivered")
@@ -125,6 +128,10 @@ package struct BridgeMetrics: Sendable {
         ("journal_segments_abandoned_total", "Segments given up after a failed write or sync."),
         ("journal_maintenance_failures_total", "Checkpoints, deletions and copies that failed and are tried again."),
         ("journal_damaged_bytes_total", "Bytes of the journal that could not be read at recovery."),
+        (
+            "journal_findings_total",
+            "Files of the journal that were not as they were left, found at the start, by kind."
+        ),
         ("records_recovered_total", "Records of earlier runs found undelivered in the journal."),
         ("records_delivered_total", "Records that Kafka confirmed."),
         ("parked_records_delivered_total", "Of these, records that had been parked."),

@@ -59,7 +59,10 @@ package struct BridgeServices: Sendable {
             observer: .bridge(metrics, logger: surroundings.logger, health: health)
         )
         do {
-            let parked = try Journal.open(settings.parkedConfiguration, observer: .parked(logger: surroundings.logger))
+            let parked = try Journal.open(
+                settings.parkedConfiguration,
+                observer: .parked(metrics, logger: surroundings.logger)
+            )
             do {
                 try self.init(settings, PortalStore(directory), surroundings, health, metrics, journal, parked)
             } catch {
@@ -225,18 +228,13 @@ extension BridgeSettings {
 
 extension JournalObserver {
     fileprivate static func bridge(_ metrics: BridgeMetrics, logger: Logger, health: HealthModel) -> JournalObserver {
-        var observer = parked(logger: logger)
+        var observer = parked(metrics, logger: logger)
         let logFailure = observer.didFailMaintenance
         let logAbandoned = observer.didAbandonSegment
-        let logRecovery = observer.didRecover
         observer.didCommit = { report in
             metrics.committed.increment(by: report.records)
             metrics.commitTime.recordNanoseconds((report.write + report.sync).nanoseconds)
             metrics.syncTime.recordNanoseconds(report.sync.nanoseconds)
-        }
-        observer.didRecover = { report in
-            metrics.damagedBytes.increment(by: report.damagedBytes)
-            logRecovery?(report)
         }
         observer.didAbandonSegment = { error in
             metrics.abandonedSegments.increment()
@@ -258,17 +256,22 @@ extension JournalObserver {
         return observer
     }
 
-    fileprivate static func parked(logger: Logger) -> JournalObserver {
+    fileprivate static func parked(_ metrics: BridgeMetrics, logger: Logger) -> JournalObserver {
         JournalObserver(
             didRecover: { report in
                 guard report.damagedBytes > 0 else { return }
+                metrics.damagedBytes.increment(by: report.damagedBytes)
                 logger.error(
                     "a part of the journal could not be read; it was set aside",
                     metadata: [
-                        "segment": "\(report.segment)", "damagedBytes": "\(report.damagedBytes)",
+                        "file": "\(report.fileName)", "damagedBytes": "\(report.damagedBytes)",
                         "records": "\(report.records)",
                     ]
                 )
+            },
+            didFind: { finding in
+                metrics.journalFindings[finding.kind.rawValue]?.increment()
+                logger.error("\(finding.words)", metadata: ["file": "\(finding.path)"])
             },
             didAbandonSegment: { error in
                 logger.error("a segment was given up; a new one takes over", metadata: ["error": "\(error)"])

@@ -153,7 +153,7 @@ final class CommitThread {
         guard core.maySegment.load(ordering: .acquiring) else {
             throw FileSystemError(operation: "replace", path: core.layout.checkpoint, code: EIO)
         }
-        let header = SegmentHeader(
+        var header = SegmentHeader(
             journal: core.identity,
             number: core.shelf.withLock { $0.takeNumber() },
             marker: .random(),
@@ -163,12 +163,21 @@ final class CommitThread {
             previousNumber: previous.number,
             previousMarker: previous.marker
         )
-        writer = try SegmentWriter.create(
-            header,
-            in: core.layout,
-            fileSystem: core.fileSystem,
-            syncs: core.configuration.sync
-        )
+        while true {
+            do throws(FileSystemError) {
+                writer = try SegmentWriter.create(
+                    header,
+                    in: core.layout,
+                    fileSystem: core.fileSystem,
+                    syncs: core.configuration.sync
+                )
+                break
+            } catch {
+                // Somebody put something there under the next name.
+                guard error.code == EEXIST else { throw error }
+                header.number = core.shelf.withLock { $0.takeNumber() }
+            }
+        }
         core.shelf.withLock { $0.begin(header) }
         core.maintenanceBell.ring()
     }

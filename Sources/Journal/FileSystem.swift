@@ -19,17 +19,20 @@ package struct FileSystemError: Error, Sendable, Equatable {
     var words: String { String(cString: strerror(code)) }
 }
 
-/// A plain file found in a directory.
+/// What a directory has under one name.
 package struct FileEntry: Sendable, Equatable {
     package let name: String
     package let bytes: Int
     /// Milliseconds since 1970.
     package let modifiedAt: UInt64
+    /// A file, or a link to one; not a directory, a socket, or a link to nothing.
+    package let isFile: Bool
 
-    package init(name: String, bytes: Int, modifiedAt: UInt64) {
+    package init(name: String, bytes: Int, modifiedAt: UInt64, isFile: Bool = true) {
         self.name = name
         self.bytes = bytes
         self.modifiedAt = modifiedAt
+        self.isFile = isFile
     }
 }
 
@@ -58,7 +61,7 @@ package enum OpenMode: Sendable {
 package protocol FileSystem: Sendable {
     /// Makes the directory and its missing parents, durably. No error if it exists.
     func makeDirectory(_ path: String) throws(FileSystemError)
-    /// The plain files of a directory, in no order. An entry that disappears meanwhile is left out.
+    /// What is in a directory, in no order, without `.` and `..`. An entry that disappears meanwhile is left out.
     func entries(of directory: String) throws(FileSystemError) -> [FileEntry]
     func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> OpenFile
     func close(_ file: OpenFile)

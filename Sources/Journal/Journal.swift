@@ -39,6 +39,7 @@ package final class Journal: Sendable {
         guard let lock else { throw .locked(layout.directory) }
         do throws(FileSystemError) {
             let start = try JournalStart(configuration, layout, fileSystem)
+            for finding in start.findings { observer.didFind?(finding) }
             return Journal(configuration, fileSystem, observer, start, lock)
         } catch {
             fileSystem.close(lock)

@@ -36,7 +36,7 @@ package struct JournalDirectory: Sendable {
         self.fileSystem = fileSystem
         let layout = DirectoryLayout(directory: path)
         do throws(FileSystemError) {
-            let found = try JournalStart.find(layout, fileSystem)
+            let found = try JournalStart.find(layout, fileSystem).segments
             let checkpoint = CheckpointFile(layout: layout, fileSystem: fileSystem).load()
             let plan = StartPlan(found: found, checkpoint: checkpoint, positionsPerSegment: 1 << 20, freshIdentity: 0)
             let entries = Dictionary(plan.segments.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
@@ -62,7 +62,8 @@ package struct JournalDirectory: Sendable {
             }
             confirmedBelow = checkpoint.map { JournalPosition($0.below) }
             isCleanlyClosed = checkpoint.map { $0.isClean && $0.lastSegment == plan.nextNumber - 1 } ?? false
-            setAside = ((try? fileSystem.entries(of: layout.setAside)) ?? []).sorted { $0.name < $1.name }
+            let kept = (try? fileSystem.entries(of: layout.setAside)) ?? []
+            setAside = kept.filter(\.isFile).sorted { $0.name < $1.name }
         } catch {
             throw JournalError(error)
         }

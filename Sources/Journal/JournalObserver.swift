@@ -23,6 +23,8 @@ package struct RecoveryReport: Sendable, Equatable {
     package let damagedBytes: Int
     /// Segments of earlier runs still to be read.
     package let segmentsLeft: Int
+
+    package var fileName: String { DirectoryLayout.segmentName(segment) }
 }
 
 /// For metrics and log lines. Called on the journal's threads (``didRecover`` on the reader's): return soon, and do not
@@ -31,6 +33,8 @@ package struct JournalObserver: Sendable {
     package var didCommit: (@Sendable (CommitReport) -> Void)?
     package var didFail: (@Sendable (FailureReport) -> Void)?
     package var didRecover: (@Sendable (RecoveryReport) -> Void)?
+    /// Called before the journal is open.
+    package var didFind: (@Sendable (JournalFinding) -> Void)?
     /// A write or sync failed and its segment was given up; the batch goes to a new segment next.
     package var didAbandonSegment: (@Sendable (JournalError) -> Void)?
     /// A checkpoint, a deletion or a copy to `set-aside/` failed; it is tried again.
@@ -41,6 +45,7 @@ package struct JournalObserver: Sendable {
         didCommit: (@Sendable (CommitReport) -> Void)? = nil,
         didFail: (@Sendable (FailureReport) -> Void)? = nil,
         didRecover: (@Sendable (RecoveryReport) -> Void)? = nil,
+        didFind: (@Sendable (JournalFinding) -> Void)? = nil,
         didAbandonSegment: (@Sendable (JournalError) -> Void)? = nil,
         didFailMaintenance: (@Sendable (JournalError) -> Void)? = nil,
         stateChanged: (@Sendable (JournalState) -> Void)? = nil
@@ -48,6 +53,7 @@ package struct JournalObserver: Sendable {
         self.didCommit = didCommit
         self.didFail = didFail
         self.didRecover = didRecover
+        self.didFind = didFind
         self.didAbandonSegment = didAbandonSegment
         self.didFailMaintenance = didFailMaintenance
         self.stateChanged = stateChanged

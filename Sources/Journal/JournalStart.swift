@@ -4,6 +4,7 @@ struct JournalStart: Sendable {
     let maySegment: Bool
     /// The checkpoint that is on disk and believed.
     let durableCheckpoint: Checkpoint?
+    let findings: [JournalFinding]
 
     /// The directory's lock, or `nil` if somebody else has it.
     static func lock(_ layout: DirectoryLayout, _ fileSystem: any FileSystem) throws(FileSystemError) -> OpenFile? {
@@ -26,13 +27,15 @@ struct JournalStart: Sendable {
     ) throws(FileSystemError) {
         let checkpointFile = CheckpointFile(layout: layout, fileSystem: fileSystem)
         let checkpoint = checkpointFile.load()
+        let (found, notFiles) = try Self.find(layout, fileSystem)
         let plan = StartPlan(
-            found: try Self.find(layout, fileSystem),
+            found: found,
             checkpoint: checkpoint,
             positionsPerSegment: configuration.positionsPerSegment,
             freshIdentity: .random(in: 1 ... .max)
         )
         self.plan = plan
+        findings = plan.findings(layout, notFiles: notFiles)
         guard plan.mustReplaceCheckpoint else {
             maySegment = true
             durableCheckpoint = plan.recovery.checkpoint == .used ? checkpoint : nil
@@ -57,12 +60,18 @@ struct JournalStart: Sendable {
         }
     }
 
-    static func find(_ layout: DirectoryLayout, _ fileSystem: any FileSystem) throws(FileSystemError) -> [StartPlan
-        .Found]
-    {
+    /// What has a segment's name: files, and the numbers of what is none, ascending.
+    static func find(_ layout: DirectoryLayout, _ fileSystem: any FileSystem) throws(FileSystemError) -> (
+        segments: [StartPlan.Found], notFiles: [UInt64]
+    ) {
         var found: [StartPlan.Found] = []
+        var notFiles: [UInt64] = []
         for entry in try fileSystem.entries(of: layout.directory) {
             guard let number = DirectoryLayout.segmentNumber(entry.name), number <= StartPlan.highestCredible else {
+                continue
+            }
+            guard entry.isFile else {
+                notFiles.append(number)
                 continue
             }
             let bytes = try? fileSystem.contents(of: layout.segment(number), limit: SegmentHeader.bytes)
@@ -75,6 +84,6 @@ struct JournalStart: Sendable {
                 )
             )
         }
-        return found
+        return (found, notFiles.sorted())
     }
 }

@@ -39,9 +39,13 @@ package struct POSIXFileSystem: FileSystem {
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             var status = stat()
-            guard fstatat(dirfd(stream), name, &status, 0) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+            guard name != ".", name != "..",
+                fstatat(dirfd(stream), name, &status, 0) == 0
+                    || fstatat(dirfd(stream), name, &status, AT_SYMLINK_NOFOLLOW) == 0
+            else { continue }
             let modified = UInt64(max(0, status.st_mtim.tv_sec)) * 1000 + UInt64(status.st_mtim.tv_nsec) / 1_000_000
-            found.append(FileEntry(name: name, bytes: Int(status.st_size), modifiedAt: modified))
+            let isFile = status.st_mode & S_IFMT == S_IFREG
+            found.append(FileEntry(name: name, bytes: Int(status.st_size), modifiedAt: modified, isFile: isFile))
         }
     }
 

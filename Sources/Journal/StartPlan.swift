@@ -20,6 +20,8 @@ struct StartPlan: Sendable {
     /// The checkpoint on disk must be replaced before a new segment is begun.
     var mustReplaceCheckpoint: Bool
     var recovery = RecoveryStatistics()
+    /// Numbers of segments that are gone with what was not confirmed in them, ascending.
+    var missing: [UInt64]
 
     /// Positions beyond this are taken for nonsense, so that a journal can never run out of them.
     static let highestCredible: UInt64 = 1 << 62
@@ -68,7 +70,8 @@ struct StartPlan: Sendable {
         }
         recovery.segmentsFound = segments.count
         recovery.segmentsExamined = segments.count { $0.isExamined }
-        recovery.segmentsMissing = Self.missing(found, headers)
+        missing = Self.missing(found, headers, confirmedBelow: confirmedBelow)
+        recovery.segmentsMissing = missing.count
     }
 
     private static func end(of found: [Found], positionsPerSegment: UInt64) -> UInt64 {
@@ -114,11 +117,17 @@ struct StartPlan: Sendable {
         return entries.reversed()
     }
 
-    /// Every header names the segment before it, so a gap in the numbers is told from a loss.
-    private static func missing(_ found: [Found], _ headers: [SegmentHeader?]) -> Int {
-        guard let oldest = found.first?.number else { return 0 }
+    /// Every header names the segment before it, so a gap in the numbers is told from a loss. What a power loss made of
+    /// deletions, of confirmed segments only, is none.
+    private static func missing(_ found: [Found], _ headers: [SegmentHeader?], confirmedBelow: UInt64) -> [UInt64] {
+        guard let oldest = found.first?.number else { return [] }
         let numbers = Set(found.map(\.number))
-        let absent = headers.compactMap { $0?.previousNumber }.filter { $0 > oldest && !numbers.contains($0) }
-        return Set(absent).count
+        let absent = headers.compactMap { header -> UInt64? in
+            guard let header, header.first > confirmedBelow, header.previousNumber > oldest,
+                !numbers.contains(header.previousNumber)
+            else { return nil }
+            return header.previousNumber
+        }
+        return Set(absent).sorted()
     }
 }

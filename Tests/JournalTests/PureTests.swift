@@ -257,5 +257,12 @@ import Testing
             skipped = StartPlan.Found(number: 3, bytes: 500, modifiedAt: 0, header: .valid(header))
         }
         #expect(plan([found(1, first: 1, limit: 1001), skipped], nil).recovery.segmentsMissing == 0)
+        // Deletions that a power loss has mixed up: nothing of what is gone was to be sent.
+        let confirmed = plan(
+            [found(1, first: 1, limit: 9), found(3, first: 9, limit: 1009)],
+            checkpoint(9, next: 9, last: 3)
+        )
+        #expect(confirmed.recovery.checkpoint == .used)
+        #expect(confirmed.recovery.segmentsMissing == 0)
     }
 }

@@ -173,13 +173,27 @@ final class SimulatedFileSystem: FileSystem {
                 guard !name.contains("/") else { return nil }
                 return FileEntry(name: name, bytes: inode.data.count, modifiedAt: inode.modifiedAt)
             }
+                + box.state.directories.compactMap { path in
+                    guard path.hasPrefix(directory + "/") else { return nil }
+                    return FileEntry(
+                        name: String(path.dropFirst(directory.count + 1)),
+                        bytes: 0,
+                        modifiedAt: 0,
+                        isFile: false
+                    )
+                }
         }
         guard let entries else { throw FileSystemError(operation: "opendir", path: directory, code: ENOENT) }
         return entries
     }
 
     func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> OpenFile {
-        let exists = box.withLock { $0.state.live[path] != nil }
+        let (exists, isDirectory) = box.withLock { box in
+            (box.state.live[path] != nil, box.state.directories.contains(path))
+        }
+        if isDirectory {
+            throw FileSystemError(operation: "open", path: path, code: mode == .createNew ? EEXIST : EISDIR)
+        }
         let creates =
             switch mode {
             case .read: false
