@@ -6,7 +6,7 @@ import Synchronization
 /// A file system in memory that knows what is durable, fails on demand, and can lose power.
 ///
 /// Durable is: of a file, what its last successful sync saw; of a directory, what its last sync saw. A power loss keeps
-/// that, and of the rest any part: any 512-byte sectors of unsynced writes, any prefix of unsynced directory changes.
+/// that, and of the rest any part: any 512-byte sectors of unsynced writes, any of the unsynced directory changes.
 final class SimulatedFileSystem: FileSystem {
     enum Kind: String, Sendable, CaseIterable {
         case create, write, syncData, sync, syncDirectory, rename, remove, read, open
@@ -101,8 +101,10 @@ final class SimulatedFileSystem: FileSystem {
             guard let seed else { return box.state.live.mapValues(\.data) }
             var random = SplitMix(seed)
             var names = box.state.durable
-            let kept = box.state.pending.isEmpty ? 0 : Int(random.next() % UInt64(box.state.pending.count + 1))
-            for change in box.state.pending.prefix(kept) {
+            // Those up to some moment, as a file system with a journal of its own keeps them, or any.
+            let pending = box.state.pending
+            let end = pending.isEmpty || seed % 2 == 1 ? pending.count : Int(random.next() % UInt64(pending.count + 1))
+            for change in pending.prefix(end) where seed % 2 == 0 || random.next() % 2 == 0 {
                 switch change {
                 case .link(let path, let inode): names[path] = inode
                 case .unlink(let path): names[path] = nil
