@@ -2,7 +2,7 @@ package import Bitrix24
 package import CoreMetrics
 internal import Foundation
 internal import Ingress
-internal import Journal
+package import Journal
 package import KafkaClient
 package import Logging
 package import NIOCore
@@ -23,6 +23,8 @@ package struct BridgeServices: Sendable {
         package var didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)?
         /// Called with the ports that were bound, events first.
         package var didBind: (@Sendable (_ name: String, _ address: SocketAddress) -> Void)?
+        /// Where the journals lie; a test puts one here that fails.
+        package var fileSystem: any FileSystem = POSIXFileSystem()
 
         package init(
             version: String,
@@ -56,11 +58,13 @@ package struct BridgeServices: Sendable {
         let metrics = BridgeMetrics(factory: surroundings.metrics)
         let journal = try Journal.open(
             settings.journalConfiguration,
+            fileSystem: surroundings.fileSystem,
             observer: .bridge(metrics, logger: surroundings.logger, health: health)
         )
         do {
             let parked = try Journal.open(
                 settings.parkedConfiguration,
+                fileSystem: surroundings.fileSystem,
                 observer: .parked(metrics, logger: surroundings.logger)
             )
             do {

@@ -144,6 +144,7 @@ final class RunningBridge: Sendable {
         prefix: String = "b\(UUID().uuidString.prefix(8).lowercased())",
         portals: PortalDirectory = RunningBridge.portals,
         environment: [String: String] = [:],
+        fileSystem: any FileSystem = POSIXFileSystem(),
         adjust: (inout BridgeSettings) throws -> Void = { _ in }
     ) async throws -> RunningBridge {
         var settings = try settings(servers: servers ?? Kafka.servers, directory: directory, prefix: prefix)
@@ -159,6 +160,7 @@ final class RunningBridge: Sendable {
             renderMetrics: { registry.render() },
             logger: logs.logger
         )
+        surroundings.fileSystem = fileSystem
         surroundings.didBind = { feed.yield((name: $0, port: $1.port ?? 0)) }
         surroundings.didDeliver = { report in
             var headers: [String: String] = [:]
@@ -227,6 +229,7 @@ final class RunningBridge: Sendable {
         prefix: String = "b\(UUID().uuidString.prefix(8).lowercased())",
         portals: PortalDirectory = RunningBridge.portals,
         environment: [String: String] = [:],
+        fileSystem: any FileSystem = POSIXFileSystem(),
         adjust: (inout BridgeSettings) throws -> Void = { _ in },
         _ body: (RunningBridge) async throws -> Value
     ) async throws -> Value {
@@ -236,6 +239,7 @@ final class RunningBridge: Sendable {
             prefix: prefix,
             portals: portals,
             environment: environment,
+            fileSystem: fileSystem,
             adjust: adjust
         )
         do {
