@@ -56,6 +56,7 @@ package struct JournalError: Error, Sendable, Equatable, CustomStringConvertible
         case EACCES, EPERM: "give the user of this process the right to write there"
         case EROFS: "mount the volume writable"
         case ENOENT: "check that the directory exists and its volume is mounted"
+        case EFBIG: "raise the limit of file size of this process (ulimit -f, LimitFSIZE), or lower segmentBytes"
         case EMFILE, ENFILE: "raise the limit of open files"
         default: "check the volume and the kernel log"
         }

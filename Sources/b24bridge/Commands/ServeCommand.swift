@@ -51,6 +51,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         ignoreBrokenPipes()
+        // A write beyond the limit of file size is an error like others then; the journal goes on in a new segment.
+        signal(SIGXFSZ, SIG_IGN)
         // Until the portals' watcher listens for it, and where there is no file to watch, it ends nothing.
         signal(SIGHUP, SIG_IGN)
         let (logger, output) = log.makeLogger(defaultFormat: dev ? .text : .json)
