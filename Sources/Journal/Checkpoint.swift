@@ -1,5 +1,3 @@
-import Glibc
-
 /// What a restart needs to know beyond the segments themselves, 80 bytes in the file `checkpoint`, little endian.
 struct Checkpoint: Equatable, Sendable {
     static let bytes = 80
@@ -113,7 +111,7 @@ struct CheckpointFile: Sendable {
     }
 
     func replace(with checkpoint: Checkpoint) throws(FileSystemError) {
-        let file = try openAnew(layout.newCheckpoint)
+        let file = try fileSystem.openAnew(layout.newCheckpoint)
         do throws(FileSystemError) {
             try fileSystem.writeAll(file, checkpoint.encoded(), at: 0)
             try fileSystem.sync(file)
@@ -128,23 +126,12 @@ struct CheckpointFile: Sendable {
         try fileSystem.syncDirectory(layout.directory)
     }
 
-    /// A file of its own, and not one of an earlier try: that may have failed to sync.
-    private func openAnew(_ path: String) throws(FileSystemError) -> OpenFile {
-        do throws(FileSystemError) {
-            return try fileSystem.open(path, .createNew)
-        } catch {
-            guard error.code == EEXIST else { throw error }
-            try fileSystem.remove(path)
-            return try fileSystem.open(path, .createNew)
-        }
-    }
-
     static let reserveBytes = 32 << 10
 
     /// Makes the reserve if it is missing or was not finished. Not made is no error: a later call tries again.
     func keepReserve() -> Bool {
         if hasReserve { return true }
-        guard let file = try? openAnew(layout.reserve) else { return false }
+        guard let file = try? fileSystem.openAnew(layout.reserve) else { return false }
         defer { fileSystem.close(file) }
         do throws(FileSystemError) {
             try fileSystem.writeAll(file, [UInt8](repeating: 0x2e, count: Self.reserveBytes), at: 0)

@@ -83,6 +83,17 @@ package protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
+    /// Opens a file of its own for writing, and not one of an earlier try: that may have failed to sync.
+    func openAnew(_ path: String) throws(FileSystemError) -> OpenFile {
+        do throws(FileSystemError) {
+            return try open(path, .createNew)
+        } catch {
+            guard error.code == EEXIST else { throw error }
+            try remove(path)
+            return try open(path, .createNew)
+        }
+    }
+
     func writeAll(_ file: OpenFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
         var done = 0
         while done < bytes.count {

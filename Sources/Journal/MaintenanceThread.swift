@@ -273,8 +273,22 @@ final class MaintenanceThread {
         guard used + range.count <= core.configuration.setAsideBytes else { return .notKept }
         let source = try core.fileSystem.open(core.layout.segment(segment), .read)
         defer { core.fileSystem.close(source) }
-        let target = try core.fileSystem.open(path, .replace)
+        let target = try core.fileSystem.openAnew(path)
         defer { core.fileSystem.close(target) }
+        do throws(FileSystemError) {
+            try copy(range, from: source, to: target)
+            try core.fileSystem.sync(target)
+        } catch {
+            // What has the name and the size of the range must be the range.
+            try? core.fileSystem.remove(path)
+            throw error
+        }
+        try core.fileSystem.syncDirectory(core.layout.setAside)
+        setAsideBytes = used + range.count
+        return .kept(range.count)
+    }
+
+    private func copy(_ range: Range<Int>, from source: OpenFile, to target: OpenFile) throws(FileSystemError) {
         let memory = Chunk(capacity: min(range.count, 256 << 10))
         var offset = range.lowerBound
         while offset < range.upperBound {
@@ -289,9 +303,5 @@ final class MaintenanceThread {
             try core.fileSystem.writeAll(target, UnsafeRawBufferPointer(buffer), at: offset - range.lowerBound)
             offset += count
         }
-        try core.fileSystem.sync(target)
-        try core.fileSystem.syncDirectory(core.layout.setAside)
-        setAsideBytes = used + range.count
-        return .kept(range.count)
     }
 }
