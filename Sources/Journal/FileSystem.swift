@@ -16,6 +16,7 @@ package struct FileSystemError: Error, Sendable, Equatable {
     var isNoSpace: Bool { code == ENOSPC || code == EDQUOT }
     /// The disk or the file system says that it cannot give what it holds.
     var isUnreadable: Bool { code == EIO || code == EUCLEAN || code == EBADMSG }
+    var isMissing: Bool { code == ENOENT }
     var words: String { String(cString: strerror(code)) }
 }
 

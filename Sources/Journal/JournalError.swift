@@ -20,6 +20,9 @@ package struct JournalError: Error, Sendable, Equatable, CustomStringConvertible
     package let systemCode: Int32
     package let description: String
 
+    /// The file or directory is not there.
+    package var isMissing: Bool { systemCode == ENOENT }
+
     static func configuration(_ words: String, path: String) -> JournalError {
         JournalError(code: .configuration, path: path, systemCode: 0, description: "journal: \(words)")
     }
@@ -57,6 +60,8 @@ package struct JournalError: Error, Sendable, Equatable, CustomStringConvertible
         case EROFS: "mount the volume writable"
         case ENOENT: "check that the directory exists and its volume is mounted"
         case EFBIG: "raise the limit of file size of this process (ulimit -f, LimitFSIZE), or lower segmentBytes"
+        case EINVAL where error.operation == "exchange", ENOSYS where error.operation == "exchange":
+            "this file system cannot exchange two directories: copy the volume to ext4, XFS or Btrfs"
         case EMFILE, ENFILE: "raise the limit of open files"
         default: "check the volume and the kernel log"
         }

@@ -225,14 +225,66 @@ import Testing
                 #expect(view.segments.count > 2)
                 var reads: [Read] = []
                 for segment in view.segments {
-                    try view.read(segment) { item in
-                        if case .records(let block, _) = item { reads += block.reads }
-                        if case .damage(let range) = item { Issue.record("damage \(range)") }
+                    try view.read(segment) { finding, _ in
+                        if case .records(let block) = finding { reads += block.reads }
+                        if case .damage(let range) = finding { Issue.record("damage \(range)") }
+                        return true
                     }
                 }
                 #expect(reads.map(\.position) == Array(1...30))
+                #expect(view.isInUse)
             }
-            try #expect(JournalDirectory(inspecting: directory).isCleanlyClosed)
+            let closed = try JournalDirectory(inspecting: directory)
+            #expect(closed.isCleanlyClosed && !closed.isInUse && closed.checkpoint == .used)
+            let lock = try JournalLock(directory)
+            #expect(throws: JournalError.self) { try Journal.open(configuration) }
+            withExtendedLifetime(lock) {}
+        }
+    }
+
+    @Test func theEndOfTheNewestSegmentIsUnfinishedInALiveJournalAndDamagedInADeadOne() throws {
+        try withDirectory { directory in
+            let configuration = JournalConfiguration(directory: directory)
+            let path = directory + "/" + DirectoryLayout.segmentName(1)
+            func findings() throws -> [String] {
+                let view = try JournalDirectory(inspecting: directory)
+                var found: [String] = []
+                try view.read(#require(view.segments.first)) { finding, _ in
+                    switch finding {
+                    case .records(let block): found.append("records \(block.count)")
+                    case .unfinished(let range): found.append("unfinished \(range.count)")
+                    case .damage(let range): found.append("damage \(range.count)")
+                    case .repeated, .deleted: found.append("other")
+                    }
+                    return true
+                }
+                return found
+            }
+            try withJournal(configuration) { journal in
+                let appender = TestAppender(journal)
+                for index in 0..<3 { _ = appender.append("record \(index)") }
+                let file = try #require(FileHandle(forWritingAtPath: path))
+                try file.seekToEnd()
+                try file.write(contentsOf: Data([1, 2, 3]))
+                try #expect(findings() == ["records 3", "unfinished 3"])
+            }
+            try #expect(findings() == ["records 3", "damage 3"])
+        }
+    }
+
+    @Test func twoDirectoriesChangeTheirNamesInOneStep() throws {
+        try withDirectory { directory in
+            for name in ["a", "b"] {
+                try FileManager.default.createDirectory(
+                    atPath: "\(directory)/\(name)/in-\(name)",
+                    withIntermediateDirectories: true
+                )
+            }
+            try DirectoryExchange.exchange("a", "b", in: directory)
+            #expect(FileManager.default.fileExists(atPath: "\(directory)/a/in-b"))
+            #expect(FileManager.default.fileExists(atPath: "\(directory)/b/in-a"))
+            #expect(throws: JournalError.self) { try DirectoryExchange.exchange("a", "missing", in: directory) }
+            #expect(FileManager.default.fileExists(atPath: "\(directory)/a/in-b"))
         }
     }
 }
