@@ -4,6 +4,9 @@ package enum DeadLetterReason: String, Sendable, CaseIterable {
     case badToken = "bad-token"
     /// The record is over `kafka.maxRecordBytes`; it is parked, and this announces it without its body.
     case tooLarge = "too-large"
+
+    /// The header that holds the member_id as it was sent.
+    package static var portalHeader: StaticString { "b24_portal" }
 }
 
 extension Normalizer {
@@ -31,7 +34,7 @@ extension Normalizer {
         record.headers.append("content-type", "application/json")
         record.headers.append("b24_reason", reason.rawValue.utf8)
         record.headers.append("b24_received_at") { receivedAt.write(into: &$0, withMilliseconds: true) }
-        record.headers.append("b24_portal", portal)
+        record.headers.append(DeadLetterReason.portalHeader, portal)
         let code = cleaned(event.sentCode)
         record.headers.append(
             "b24_event",

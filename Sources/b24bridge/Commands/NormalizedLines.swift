@@ -42,21 +42,18 @@ struct NormalizedLines {
 
     private func printed() -> [UInt8] {
         var json = JSONText()
-        json.raw("{\"topic\":")
-        json.string(record.topic[...])
-        json.raw(",\"key\":")
-        json.string(record.key[...])
-        json.raw(",\"headers\":{")
-        var isFirst = true
-        record.headers.forEach { name, value in
-            if !isFirst { json.raw(",") }
-            isFirst = false
-            json.string(name)
-            json.raw(":")
-            json.string(value)
+        json.raw("{")
+        record.topic.withUnsafeBytes { topic in
+            record.key.withUnsafeBytes { key in
+                record.value.bytes.withUnsafeBytes { value in
+                    json.recordMembers(topic: topic, key: key, value: value) { header in
+                        record.headers.forEach { name, value in
+                            name.withUnsafeBytes { name in value.withUnsafeBytes { header(name, $0) } }
+                        }
+                    }
+                }
+            }
         }
-        json.raw("},\"value\":")
-        json.bytes.append(contentsOf: record.value.bytes)
         json.raw("}\n")
         return json.bytes
     }
