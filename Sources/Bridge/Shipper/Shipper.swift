@@ -16,6 +16,8 @@ struct ShipperSettings: Sendable {
     var firstOwnPosition: UInt64
     /// Called on the shipper's thread for each record that Kafka confirmed.
     var didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)?
+    /// Time between two rounds in which single parked records are tried. `nil`: long, by `parkAfter`.
+    var singlesInterval: Duration?
     /// Bytes handed to librdkafka and not reported; their memory is the journal's.
     var maxInFlightBytes = 32 << 20
     var maxInFlightRecords = 100_000

@@ -67,7 +67,10 @@ final class ShippingLoop {
         self.logger = logger
         firstOwnPosition = settings.firstOwnPosition
         let now = clock.now
-        singles = SingleRecords(interval: max(settings.parkAfter * 10, .seconds(1)), now: now)
+        singles = SingleRecords(
+            interval: settings.singlesInterval ?? max(settings.parkAfter * 10, .seconds(1)),
+            now: now
+        )
         movesFrom = now
         rebuildsFrom = now
         lanes = (ShippingLane(name: .main, journal: journal), ShippingLane(name: .parked, journal: parkedJournal))
@@ -108,7 +111,7 @@ final class ShippingLoop {
     }
 
     /// Nothing is left to send, as far as the topics let it through.
-    private var isFinished: Bool {
+    var isFinished: Bool {
         inFlightRecords == 0 && parking.isEmpty && !lanes.main.wantsToRead && !lanes.parked.wantsToRead
     }
 

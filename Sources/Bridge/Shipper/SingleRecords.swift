@@ -12,6 +12,8 @@ struct SingleRecords {
     private(set) var trying: UInt64?
     private var queue: Deque<UInt64> = []
     private var leftInRound = 0
+    /// Came after the last round began.
+    private var untried = 0
     private var nextRound: ContinuousClock.Instant
 
     /// The first round comes soon: what was refused in an earlier run may be taken now.
@@ -22,13 +24,18 @@ struct SingleRecords {
 
     /// Wanted is a record that could be sent: one over the limit cannot, as long as the limit stands.
     mutating func add(_ position: UInt64) {
-        if queue.count < Self.mostTried { queue.append(position) }
+        guard queue.count < Self.mostTried else { return }
+        queue.append(position)
+        untried += 1
     }
 
     /// The next one to be tried now.
     mutating func next(now: ContinuousClock.Instant) -> UInt64? {
         guard trying == nil, now >= nextRound else { return nil }
-        if leftInRound == 0 { leftInRound = queue.count }
+        if leftInRound == 0 {
+            leftInRound = queue.count
+            untried = 0
+        }
         guard leftInRound > 0, let position = queue.popFirst() else {
             nextRound = now + interval
             return nil
@@ -47,6 +54,9 @@ struct SingleRecords {
 
     /// The producer is a new one. The reader comes by again and adds what was under way.
     mutating func forgetTry() { trying = nil }
+
+    /// None of them waits for its first trial.
+    var isEachTried: Bool { trying == nil && leftInRound == 0 && untried == 0 }
 
     /// When there is something to do. `nil`: there is nothing to try, or an answer is awaited.
     var wakeAt: ContinuousClock.Instant? { trying == nil && !queue.isEmpty ? nextRound : nil }
