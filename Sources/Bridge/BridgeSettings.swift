@@ -46,6 +46,8 @@ package struct BridgeSettings: Sendable {
         package var retain: Duration = .zero
         /// Quota of the parked records, beside `maxBytes`. 0: a quarter of `maxBytes`, or what the largest record needs.
         package var parkedMaxBytes = 0
+
+        package init() {}
     }
 
     package var http = HTTP()
@@ -64,7 +66,12 @@ package struct BridgeSettings: Sendable {
         self.replica = replica
     }
 
-    package var parkedDirectory: String { journal.directory + "/parked" }
+    package var parkedDirectory: String { Self.parkedDirectory(of: journal.directory) }
+
+    /// Where the parked records lie when the main journal's directory is this.
+    static func parkedDirectory(of directory: String) -> String { "\(directory)/\(parkedName)" }
+
+    static let parkedName = "parked"
 
     var parkedMaxBytes: Int {
         journal.parkedMaxBytes > 0 ? journal.parkedMaxBytes : max(journal.maxBytes / 4, leastParkedMaxBytes)

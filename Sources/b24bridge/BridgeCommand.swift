@@ -23,12 +23,16 @@ struct BridgeCommand: AsyncParsableCommand {
             Prove that what is answered 200 arrives in Kafka:
               b24bridge simulate events --config b24bridge.yaml --verify
 
+            Look into a journal, send what waits in it:
+              b24bridge journal --help
+
             Results go to standard output, words and log lines to standard error.
             Exit status: 0 success, 1 failure, 2 bad usage or configuration.
             """,
         version: BridgeVersion.current,
         subcommands: [
-            ServeCommand.self, CheckCommand.self, NormalizeCommand.self, DeadLettersCommand.self, SimulateCommand.self,
+            ServeCommand.self, CheckCommand.self, NormalizeCommand.self, JournalCommand.self, DeadLettersCommand.self,
+            SimulateCommand.self,
         ]
     )
 

@@ -23,7 +23,7 @@ struct ConfigurationOptions: ParsableArguments {
 
 /// The configuration as the command found it: file, environment, portals.
 struct LoadedConfiguration {
-    let settings: BridgeSettings
+    var settings: BridgeSettings
     let portals: PortalDirectory
     /// B24_ variables that name no key.
     let unusedEnvironment: [String]

@@ -1,5 +1,5 @@
 /// The status for people, at `/` of the admin port: one page without scripts or assets that reloads itself.
-enum StatusPage {
+package enum StatusPage {
     static func html(_ report: StatusReport) -> String {
         let state = report.ready ? "ready" : "not ready"
         var rows: [(String, String)] = [
@@ -49,7 +49,7 @@ enum StatusPage {
         secondsUntilFull.map { "full in \(duration(Int($0))) at the present rate" } ?? "not growing"
     }
 
-    static func bytes(_ count: Int) -> String {
+    package static func bytes(_ count: Int) -> String {
         var value = Double(count)
         for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
             if value < 1024 || unit == "TiB" {
@@ -60,7 +60,7 @@ enum StatusPage {
         return "\(count) B"
     }
 
-    static func duration(_ seconds: Int) -> String {
+    package static func duration(_ seconds: Int) -> String {
         switch seconds {
         case ..<120: "\(seconds) s"
         case ..<7200: "\(seconds / 60) min"

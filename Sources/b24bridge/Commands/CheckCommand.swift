@@ -44,9 +44,7 @@ struct CheckCommand: AsyncParsableCommand {
         }
         let findings = unused + check.run()
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            writeToStandardOutput(String(decoding: try encoder.encode(findings), as: UTF8.self) + "\n")
+            try printJSON(findings)
         } else {
             for finding in findings {
                 writeToStandardOutput("\(finding.mark)  \(finding.subject): \(finding.text)\n")

@@ -1,0 +1,92 @@
+package import Journal
+
+/// Which of a bridge's two journals.
+package enum JournalName: String, Sendable, CaseIterable, Encodable {
+    case main
+    case parked
+}
+
+/// Why a tool cannot do what it was asked, with the mend.
+package struct JournalToolError: Error, Sendable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+/// The two journals of one bridge as they lie in their directories: of a running bridge, of one that is gone, in a copy.
+package struct JournalSite: Sendable {
+    package struct Part: Sendable {
+        package let name: JournalName
+        package let directory: JournalDirectory
+    }
+
+    /// The main journal's.
+    package let directory: String
+    /// The main journal first; the parked one only if it is there.
+    package let parts: [Part]
+
+    /// - Throws: `JournalError` or `JournalToolError`.
+    package init(inspecting directory: String) throws {
+        self.directory = directory
+        let main = try JournalDirectory(inspecting: directory)
+        var parts = [Part(name: .main, directory: main)]
+        do throws(JournalError) {
+            let path = BridgeSettings.parkedDirectory(of: directory)
+            parts.append(Part(name: .parked, directory: try JournalDirectory(inspecting: path)))
+        } catch {
+            // A bridge that never ran to its end may not have come so far.
+            guard error.isMissing else { throw error }
+        }
+        self.parts = parts
+        guard parts.contains(where: { $0.directory.holdsJournal }) else {
+            throw JournalToolError("no journal lies in \(directory): name what journal.directory of its bridge says")
+        }
+    }
+
+    /// A bridge has them open.
+    package var isInUse: Bool { parts.contains { $0.directory.isInUse } }
+
+    /// Of all segment files.
+    package var bytes: Int { parts.reduce(0) { $0 + $1.directory.bytes } }
+}
+
+extension JournalDirectory {
+    fileprivate var holdsJournal: Bool { !segments.isEmpty || hasCheckpointFile }
+
+    package var bytes: Int { segments.reduce(0) { $0 + $1.bytes } }
+
+    /// Not delivered, as far as the checkpoint tells: of the last second before a crash some are.
+    func isUndelivered(_ position: JournalPosition) -> Bool { position >= confirmedBelow ?? .first }
+
+    /// Segments that may hold records at or above `position`.
+    func segments(from position: JournalPosition) -> [Segment] {
+        segments.filter { segment in segment.supersededFrom.map { $0 > position } ?? true }
+    }
+
+    /// Segments that may hold undelivered records.
+    var undeliveredSegments: [Segment] { segments(from: confirmedBelow ?? .first) }
+
+    /// Reads segments one after the other until `body` returns false.
+    ///
+    /// - Parameter didRead: Called with the number of bytes read since its last call.
+    /// - Returns: whether it came to the end.
+    func read(
+        _ segments: [Segment],
+        didRead: (Int) -> Void,
+        _ body: (Segment, Finding) -> Bool
+    ) throws(JournalError) -> Bool {
+        for segment in segments {
+            var offset = 0
+            var goesOn = true
+            try read(segment) { finding, end in
+                didRead(end - offset)
+                offset = end
+                goesOn = body(segment, finding)
+                return goesOn
+            }
+            guard goesOn else { return false }
+            didRead(segment.bytes - min(offset, segment.bytes))
+        }
+        return true
+    }
+}
