@@ -17,7 +17,7 @@ struct JournalCommand: AsyncParsableCommand {
             Send what a dead replica left on its volume:
               b24bridge journal replay --config b24bridge.yaml --directory /mnt/journal
             """,
-        subcommands: [JournalInspectCommand.self, JournalVerifyCommand.self]
+        subcommands: [JournalInspectCommand.self, JournalVerifyCommand.self, JournalExportCommand.self]
     )
 }
 

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Bridge
+import Foundation
+
+/// Which records.
+struct RecordSelection: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("Only of this topic; may be given several times.", valueName: "name"))
+    var topic: [String] = []
+
+    @Option(name: .long, help: ArgumentHelp("Only of this portal; several times as well.", valueName: "member_id"))
+    var portal: [String] = []
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Only from this on: a position, or a time of receipt as 2026-11-20T03:15:00Z.",
+            valueName: "place"
+        )
+    )
+    var from: String?
+
+    @Option(name: .long, help: ArgumentHelp("Only up to this, itself included.", valueName: "place"))
+    var to: String?
+
+    func validate() throws {
+        for (name, text) in [("--from", from), ("--to", to)] {
+            guard let text, JournalBound(text) == nil else { continue }
+            throw ValidationError(
+                "\(name) \(text) is neither a position nor a time; write times as 2026-11-20T03:15:00Z (RFC 3339)"
+            )
+        }
+    }
+
+    var filter: RecordFilter {
+        var filter = RecordFilter()
+        filter.topics = topic
+        filter.portals = portal
+        filter.from = from.flatMap { JournalBound($0) }
+        filter.to = to.flatMap { JournalBound($0) }
+        return filter
+    }
+}
+
+struct JournalExportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Print the records of a journal as JSON, one a line.",
+        discussion: """
+            Each line is {"journal","position","appendedAt","delivered","topic","key","headers","value"}, the value as \
+            it goes to Kafka; "oversized" or "refused" is true on records that are parked for a reason of their own. \
+            The parked journal has positions and times of its own: those of the parking. In the main journal \
+            "delivered" is also true of what was parked.
+
+              b24bridge journal export --config b24bridge.yaml --undelivered > undelivered.ndjson
+              b24bridge journal export --directory /mnt/journal --parked --topic bitrix24.crm.deal
+
+            Exit status: 0 all is printed, 1 something could not be read (the rest is printed), 2 bad usage or \
+            configuration.
+            """
+    )
+
+    @OptionGroup var location: JournalLocation
+    @OptionGroup var selection: RecordSelection
+
+    @Flag(name: .long, help: "Only what the checkpoint does not cover.")
+    var undelivered = false
+
+    @Flag(name: .long, help: "Only the main journal.")
+    var main = false
+
+    @Flag(name: .long, help: "Only the parked records.")
+    var parked = false
+
+    @Flag(name: .long, help: "Changes nothing: this command prints JSON anyway.")
+    var json = false
+
+    func run() throws {
+        ignoreBrokenPipes()
+        let site = try location.inspect()
+        site.warnIfInUse()
+        var journals: Set<JournalName> = []
+        if main || !parked { journals.insert(.main) }
+        if parked || !main { journals.insert(.parked) }
+        let export = RecordExport(site, journals: journals, filter: selection.filter, undeliveredOnly: undelivered)
+        // On a terminal the lines themselves show that it goes on.
+        var bar = isatty(STDOUT_FILENO) == 1 ? nil : ReadingBar("exporting", bytes: export.bytes)
+        let summary = try reportingFaults {
+            try export.run {
+                bar?.update($0)
+            } write: {
+                writeToStandardOutput($0)
+            }
+        }
+        bar?.finish()
+        guard !summary.isWhole, !summary.wasCutShort else { return }
+        var faults: [String] = []
+        if summary.damagedRanges > 0 {
+            faults.append("\(summary.damagedBytes) bytes in \(summary.damagedRanges) places are damaged")
+        }
+        if summary.undecodable > 0 { faults.append("\(summary.undecodable) records are not of this version") }
+        if summary.newerVersionFiles > 0 { faults.append("\(summary.newerVersionFiles) files are of a later version") }
+        writeToStandardError(
+            "\(faults.joined(separator: ", ")); the other \(summary.lines) records are printed. "
+                + "b24bridge journal verify says where.\n"
+        )
+        throw ExitCode.failure
+    }
+}
