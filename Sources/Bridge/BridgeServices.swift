@@ -260,7 +260,8 @@ extension JournalObserver {
         return observer
     }
 
-    fileprivate static func parked(_ metrics: BridgeMetrics, logger: Logger) -> JournalObserver {
+    /// Tells the log and the metrics what a journal found and what failed.
+    static func parked(_ metrics: BridgeMetrics, logger: Logger) -> JournalObserver {
         JournalObserver(
             didRecover: { report in
                 guard report.damagedBytes > 0 else { return }

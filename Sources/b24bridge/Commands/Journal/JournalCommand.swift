@@ -17,7 +17,10 @@ struct JournalCommand: AsyncParsableCommand {
             Send what a dead replica left on its volume:
               b24bridge journal replay --config b24bridge.yaml --directory /mnt/journal
             """,
-        subcommands: [JournalInspectCommand.self, JournalVerifyCommand.self, JournalExportCommand.self]
+        subcommands: [
+            JournalInspectCommand.self, JournalVerifyCommand.self, JournalExportCommand.self,
+            JournalReplayCommand.self,
+        ]
     )
 }
 
