@@ -110,6 +110,22 @@ package struct StoredRecord {
         }
     }
 
+    /// Writes the record that `payload` holds, for another topic, over what `copy` held: key, headers and value stay as they
+    /// are. It is tried like any other then, though the old topic's brokers refused it; an oversized one stays so.
+    package static func readdress(
+        _ payload: UnsafeRawBufferPointer,
+        of record: StoredRecord,
+        to topic: String,
+        into copy: inout [UInt8]
+    ) {
+        copy.removeAll(keepingCapacity: true)
+        copy.append(contentsOf: payload[..<fixedBytes])
+        copy[flagsPlace] = record.flags.subtracting(.refused).rawValue
+        withUnsafeBytes(of: UInt16(topic.utf8.count).littleEndian) { copy.replaceSubrange(2..<4, with: $0) }
+        copy.append(contentsOf: topic.utf8)
+        copy.append(contentsOf: payload[(fixedBytes + record.topic.count)...])
+    }
+
     private static func append(_ number: some FixedWidthInteger, to payload: inout [UInt8]) {
         withUnsafeBytes(of: number.littleEndian) { payload.append(contentsOf: $0) }
     }

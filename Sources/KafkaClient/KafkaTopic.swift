@@ -32,7 +32,7 @@ package final class KafkaTopic {
 
 extension KafkaTopic {
     /// Kafka's own rule for names: 1 to 249 of `[a-zA-Z0-9._-]`, neither `.` nor `..` (`Topic.java`, `validate`).
-    static func isLegal(_ name: UnsafeRawBufferPointer) -> Bool {
+    package static func isLegal(_ name: UnsafeRawBufferPointer) -> Bool {
         guard (1...249).contains(name.count) else { return false }
         guard !(name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }) else { return false }
         return name.allSatisfy { byte in

@@ -19,7 +19,7 @@ struct JournalCommand: AsyncParsableCommand {
             """,
         subcommands: [
             JournalInspectCommand.self, JournalVerifyCommand.self, JournalExportCommand.self,
-            JournalReplayCommand.self,
+            JournalReplayCommand.self, JournalRerouteCommand.self,
         ]
     )
 }

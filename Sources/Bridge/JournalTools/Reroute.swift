@@ -1,0 +1,284 @@
+internal import Bitrix24
+internal import Dispatch
+internal import Foundation
+package import Journal
+internal import KafkaClient
+internal import Locks
+internal import Synchronization
+
+/// Gives the parked records of one topic another one. The bridge must not run.
+///
+/// The undelivered parked records are written to a new journal beside the parked one, in order, those of the topic with
+/// their new one. When all of it is on disk, the two directories change their names in one step. So whatever ends it,
+/// a crash, a full disk, Ctrl-C: either everything is as it was, or everything is done.
+package struct Reroute: Sendable {
+    package struct Outcome: Sendable, Encodable {
+        /// Parked records that wait, of all topics.
+        package var records = 0
+        package var rerouted = 0
+        /// Of the rerouted ones, those that stay apart until `kafka.maxRecordBytes` is raised.
+        package var oversized = 0
+        /// Of the rerouted ones, those that the old topic's brokers refused for a reason of their own; they are tried again.
+        package var refused = 0
+        /// Where the old files were kept, because a part of them could not be read.
+        package var kept: String?
+    }
+
+    let directory: String
+    let from: String
+    let to: String
+    let segmentBytes: Int
+    private let fileSystem: any FileSystem
+
+    static let workName = "parked.rerouting"
+
+    /// What is wrong with the two names; `nil`: nothing.
+    package static func fault(from: String, to: String) -> String? {
+        guard from != to else { return "both topics are \(to): name two" }
+        var name = to
+        guard name.withUTF8({ KafkaTopic.isLegal(UnsafeRawBufferPointer($0)) }) else {
+            return "\(to) cannot be a topic: 1 to 249 of a-z A-Z 0-9 . _ - and not . or .. alone"
+        }
+        return nil
+    }
+
+    /// - Parameter segmentBytes: Size of the files, as `journal.segmentBytes` has it.
+    package init(
+        directory: String,
+        from: String,
+        to: String,
+        segmentBytes: Int,
+        fileSystem: any FileSystem = POSIXFileSystem()
+    ) {
+        self.fileSystem = fileSystem
+        self.directory = directory
+        self.from = from
+        self.to = to
+        self.segmentBytes = segmentBytes
+    }
+
+    /// Blocks. Throws with everything as it was.
+    ///
+    /// - Parameters:
+    ///   - isStopped: Asked now and then; it gives up then.
+    ///   - progress: Called with the bytes read and those there are.
+    /// - Throws: `JournalError` or `JournalToolError`.
+    package func run(
+        isStopped: () -> Bool = { false },
+        progress: (_ bytes: Int, _ of: Int) -> Void
+    ) throws -> Outcome {
+        let mainLock = try lock(directory)
+        let parkedPath = BridgeSettings.parkedDirectory(of: directory)
+        guard FileManager.default.fileExists(atPath: parkedPath) else {
+            throw JournalToolError("nothing is parked: there is no \(parkedPath)")
+        }
+        let parkedLock = try lock(parkedPath)
+        defer { withExtendedLifetime((mainLock, parkedLock)) {} }
+        let parked = try JournalDirectory(inspecting: parkedPath, isLockedByCaller: true)
+        let workPath = "\(directory)/\(Self.workName)"
+        // What an attempt left that did not come to its end, or the old files of one that did.
+        try remove(workPath)
+        var outcome = Outcome()
+        let isWhole: Bool
+        do {
+            isWhole = try copy(parked, to: workPath, &outcome, isStopped, progress)
+            guard outcome.rerouted > 0 else {
+                throw JournalToolError(
+                    "no parked record has the topic \(from); b24bridge journal inspect shows which do"
+                )
+            }
+            try check(workPath, holds: outcome.records)
+            try DirectoryExchange.exchange(BridgeSettings.parkedName, Self.workName, in: directory)
+        } catch {
+            try? remove(workPath)
+            throw error
+        }
+        // From here on it is done; the old files are only in the way.
+        if isWhole, parked.setAside.isEmpty {
+            try? remove(workPath)
+        } else {
+            let kept = "\(parkedPath).before-reroute-\(WallClock.now().milliseconds)"
+            outcome.kept = (try? FileManager.default.moveItem(atPath: workPath, toPath: kept)) == nil ? workPath : kept
+        }
+        return outcome
+    }
+
+    private func lock(_ path: String) throws -> JournalLock {
+        do throws(JournalError) {
+            return try JournalLock(path)
+        } catch {
+            guard error.code == .locked else { throw error }
+            throw JournalToolError(
+                "a bridge runs on \(directory): stop it first, as its parked records must stand still"
+            )
+        }
+    }
+
+    private func remove(_ path: String) throws {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        try FileManager.default.removeItem(atPath: path)
+    }
+
+    /// What `run` would do. Locks nothing.
+    ///
+    /// - Parameter progress: Called with the bytes read and those there are.
+    package func count(in site: JournalSite, progress: (_ bytes: Int, _ of: Int) -> Void) throws -> Outcome {
+        var outcome = Outcome()
+        guard let parked = site.parts.first(where: { $0.name == .parked })?.directory else { return outcome }
+        _ = try read(parked, progress) { block in
+            for index in 0..<block.count where parked.isUndelivered(block[index].position) {
+                _ = note(block[index], in: &outcome)
+            }
+            return true
+        }
+        return outcome
+    }
+
+    /// - Returns: whether everything that was read is intact.
+    private func read(
+        _ parked: JournalDirectory,
+        _ progress: (_ bytes: Int, _ of: Int) -> Void,
+        _ body: (RecordBlock) -> Bool
+    ) throws(JournalError) -> Bool {
+        let segments = parked.undeliveredSegments
+        let total = segments.reduce(0) { $0 + $1.bytes }
+        var isWhole = !parked.segments.contains { if case .newerVersion = $0.header { true } else { false } }
+        var done = 0
+        _ = try parked.read(segments) { bytes in
+            done += bytes
+            progress(done, total)
+        } _: { _, finding in
+            switch finding {
+            case .records(let block): return body(block)
+            case .damage: isWhole = false
+            case .repeated, .unfinished, .deleted: break
+            }
+            return true
+        }
+        return isWhole
+    }
+
+    /// The record if it has the topic in question.
+    private func note(_ record: JournalRecord, in outcome: inout Outcome) -> StoredRecord? {
+        outcome.records += 1
+        guard let stored = StoredRecord(record.payload), stored.topic.elementsEqual(from.utf8) else { return nil }
+        outcome.rerouted += 1
+        if stored.flags.contains(.oversized) { outcome.oversized += 1 }
+        if stored.flags.contains(.refused) { outcome.refused += 1 }
+        return stored
+    }
+
+    // MARK: Copying
+
+    /// - Returns: whether everything could be read.
+    private func copy(
+        _ parked: JournalDirectory,
+        to path: String,
+        _ outcome: inout Outcome,
+        _ isStopped: () -> Bool,
+        _ progress: (_ bytes: Int, _ of: Int) -> Void
+    ) throws -> Bool {
+        // No quota: it takes no more room than it gives back.
+        let journal = try Journal.open(
+            JournalConfiguration(directory: path, maxBytes: 1 << 50, segmentBytes: segmentBytes, tailBytes: 0),
+            fileSystem: fileSystem
+        )
+        defer { journal.close() }
+        let output = RerouteOutput(journal)
+        var failure: JournalToolError?
+        let isWhole = try read(parked, progress) { block in
+            if isStopped() { failure = JournalToolError("stopped; everything is as it was") }
+            for index in 0..<block.count where failure == nil && parked.isUndelivered(block[index].position) {
+                failure = append(block[index], to: output, &outcome)
+            }
+            return failure == nil
+        }
+        if let failure = failure ?? output.finish() { throw failure }
+        return isWhole
+    }
+
+    private func append(
+        _ record: JournalRecord,
+        to output: RerouteOutput,
+        _ outcome: inout Outcome
+    ) -> JournalToolError? {
+        guard let stored = note(record, in: &outcome) else { return output.append(record.payload) }
+        StoredRecord.readdress(record.payload, of: stored, to: to, into: &output.scratch)
+        return output.scratch.withUnsafeBytes { output.append($0) }
+    }
+
+    /// Reads back what was written, before it takes the place of the old.
+    private func check(_ path: String, holds records: Int) throws {
+        let copy = try JournalDirectory(inspecting: path)
+        var found = 0
+        _ = try copy.read(copy.segments, didRead: { _ in }) { _, finding in
+            if case .records(let block) = finding { found += block.count }
+            return true
+        }
+        guard found == records else {
+            throw JournalToolError(
+                "of \(records) records written \(found) could be read back: check the volume; everything is as it was"
+            )
+        }
+    }
+}
+
+/// Appends to a journal and waits for its disk.
+private final class RerouteOutput {
+    private struct State {
+        var through = JournalPosition(0)
+        var failure: AppendFailure?
+    }
+
+    /// Shared with the journal's commit thread.
+    private final class Resolutions: Sendable {
+        let state = Guarded(State())
+        let changed = DispatchSemaphore(value: 0)
+    }
+
+    var scratch: [UInt8] = []
+    private let appender: JournalAppender
+    private let resolutions: Resolutions
+    private var last = JournalPosition(0)
+
+    init(_ journal: Journal) {
+        let resolutions = Resolutions()
+        self.resolutions = resolutions
+        appender = journal.makeAppender { resolution in
+            resolutions.state.withLock { state in
+                state.through = resolution.through
+                if case .failed(let failure) = resolution.outcome { state.failure = state.failure ?? failure }
+            }
+            resolutions.changed.signal()
+        }
+    }
+
+    func append(_ payload: UnsafeRawBufferPointer) -> JournalToolError? {
+        while true {
+            switch appender.append(payload) {
+            case .pending(let position):
+                last = position
+                return resolutions.state.withLock { $0.failure }.map(Self.error)
+            case .refused(.overloaded): resolutions.changed.wait()
+            case .refused(let refusal): return JournalToolError("a record was not taken (\(refusal))")
+            }
+        }
+    }
+
+    /// Waits until everything is on disk.
+    func finish() -> JournalToolError? {
+        while true {
+            let (through, failure) = resolutions.state.withLock { ($0.through, $0.failure) }
+            if let failure { return Self.error(failure) }
+            if through >= last { return nil }
+            resolutions.changed.wait()
+        }
+    }
+
+    private static func error(_ failure: AppendFailure) -> JournalToolError {
+        switch failure {
+        case .disk(let error): JournalToolError("\(error); everything is as it was")
+        case .full, .closed: JournalToolError("the records could not be written (\(failure)); everything is as it was")
+        }
+    }
+}
