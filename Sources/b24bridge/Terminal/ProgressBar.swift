@@ -25,7 +25,8 @@ struct ProgressBar {
         let now = ContinuousClock.now
         if let lastDrawn, now - lastDrawn < .milliseconds(100) { return }
         lastDrawn = now
-        writeToStandardError("\r\u{1B}[K" + Self.line(title, done, of: total, words()))
+        // The cursor stands at the line's beginning, so that a log line writes over it and not behind it.
+        writeToStandardError("\r\u{1B}[K" + Self.line(title, done, of: total, words()) + "\r")
     }
 
     /// Clears the line. What comes next on the terminal begins where it was.
