@@ -3,33 +3,29 @@ import NIOHTTP1
 
 /// One connection: executes what ``RequestStateMachine`` decides. Confined to its event loop.
 ///
-/// One request is with the owner at a time. What was decoded behind it waits in `ahead`, at most one slice of
-/// ``RequestFeed``. Answers are written as prepared bytes, past all other handlers.
+/// One request is with the owner at a time. What came behind it waits in `held`.
 final class Connection: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
 
     /// Bytes thrown away after the last answer before the connection is cut.
     private static let maxDiscardedBytes = 16 << 20
-    private static let continueBytes = ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")
 
     private let loop: ServingLoop
     private var machine = RequestStateMachine()
     /// The context of the feed, the handler nearest to the socket.
     private var context: ChannelHandlerContext?
     private var feed: RequestFeed?
+    private var writer: AnswerWriter?
     private var remoteAddress: SocketAddress?
 
     private var head: RequestHead?
     private var startedAt: NIODeadline?
-    private var body = BodyAccumulator()
-    /// What this connection has charged to the budget of buffered bodies.
-    private var chargedBytes = 0
+    private var body: BufferedBody
 
-    private var ahead = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 1)
-    private var keptBackFault: Refusal.Reason?
-    private var keptBackEnd = false
+    private var held = HeldInput()
     private var isProcessing = false
-    private var needsFlush = false
+    /// The request that the listener answered because the owner was late. It is the connection's last.
+    private var overdueGeneration: UInt64?
     private var discardedBytes = 0
 
     /// When to look at the connection again; read by the loop's tick.
@@ -41,23 +37,24 @@ final class Connection: ChannelInboundHandler {
 
     init(loop: ServingLoop) {
         self.loop = loop
+        body = BufferedBody(counters: loop.counters)
     }
 
     deinit {
         // A responder may have kept the connection after its channel closed, and been dropped unanswered.
-        if chargedBytes > 0 { loop.counters.releaseBody(chargedBytes) }
+        body.release()
     }
 
     // MARK: What the feed asks and tells
 
-    var isIdle: Bool { machine.phase == .idle && ahead.isEmpty }
+    var isIdle: Bool { machine.phase == .idle && !held.hasParts }
 
     var discardsInput: Bool { machine.phase == .leaving }
 
     /// A client that does not read its answers gets no further requests processed.
     var takesInput: Bool {
         guard let context else { return false }
-        return !machine.isAwaitingAnswer && machine.phase != .leaving && ahead.isEmpty && context.channel.isWritable
+        return !machine.isAwaitingAnswer && machine.phase != .leaving && !held.hasParts && context.channel.isWritable
     }
 
     var missingBodyBytes: Int {
@@ -68,6 +65,7 @@ final class Connection: ChannelInboundHandler {
     func added(_ context: ChannelHandlerContext, feed: RequestFeed) {
         self.context = context
         self.feed = feed
+        writer = AnswerWriter(context: context, feed: feed)
         remoteAddress = context.channel.remoteAddress
         deadline = loop.add(self)
     }
@@ -76,6 +74,7 @@ final class Connection: ChannelInboundHandler {
         channelClosed()
         context = nil
         feed = nil
+        writer = nil
     }
 
     func readBegan() {
@@ -83,9 +82,7 @@ final class Connection: ChannelInboundHandler {
     }
 
     func readCompleted() {
-        guard needsFlush else { return }
-        needsFlush = false
-        context?.flush()
+        writer?.flush()
     }
 
     func beganHead() {
@@ -105,18 +102,18 @@ final class Connection: ChannelInboundHandler {
     }
 
     func failed(_ reason: Refusal.Reason) {
-        if machine.isAwaitingAnswer || !ahead.isEmpty {
-            keptBackFault = keptBackFault ?? reason
+        if machine.isAwaitingAnswer || held.hasParts {
+            held.append(reason)
         } else {
             execute(machine.fault(reason))
         }
     }
 
     func inputEnded() {
-        if ahead.isEmpty, keptBackFault == nil {
-            execute(machine.inputEnded())
+        if held.hasBytes {
+            held.appendEnd()
         } else {
-            keptBackEnd = true
+            execute(machine.inputEnded())
         }
     }
 
@@ -142,7 +139,7 @@ final class Connection: ChannelInboundHandler {
         case .idle, .answered, .leaving:
             break
         }
-        ahead.removeAll()
+        held.removeParts()
     }
 
     // MARK: What the loop tells
@@ -154,7 +151,7 @@ final class Connection: ChannelInboundHandler {
     /// The listener waits for its connections to end.
     func quiesce(_ now: NIODeadline) {
         switch machine.phase {
-        case .idle where ahead.isEmpty:
+        case .idle where !held.hasParts:
             // A last look: what has reached the socket is still read and answered. A connection that never sent
             // anything was accepted a moment ago; its request is on the way.
             deadline = min(deadline, now + (machine.generation == 0 ? loop.firstRequestGrace : loop.idleGrace))
@@ -174,8 +171,8 @@ final class Connection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         partCount &+= 1
         let part = Self.unwrapInboundIn(data)
-        if machine.isAwaitingAnswer || !ahead.isEmpty {
-            ahead.append(part)
+        if machine.isAwaitingAnswer || held.hasParts {
+            held.append(part)
         } else {
             isProcessing = true
             process(part)
@@ -192,18 +189,15 @@ final class Connection: ChannelInboundHandler {
         guard !isProcessing, let feed else { return }
         loop.forgetTime()
         isProcessing = true
-        while !machine.isAwaitingAnswer, let part = ahead.popFirst() { process(part) }
+        while !machine.isAwaitingAnswer, let next = held.next() {
+            switch next {
+            case .part(let part): process(part)
+            case .fault(let reason): execute(machine.fault(reason))
+            case .end: execute(machine.inputEnded())
+            }
+        }
         isProcessing = false
-        guard !machine.isAwaitingAnswer else { return }
-        if let reason = keptBackFault {
-            keptBackFault = nil
-            execute(machine.fault(reason))
-        }
-        if keptBackEnd {
-            keptBackEnd = false
-            execute(machine.inputEnded())
-        }
-        feed.resume()
+        if !machine.isAwaitingAnswer { feed.resume() }
     }
 
     private func process(_ part: HTTPServerRequestPart) {
@@ -236,7 +230,7 @@ final class Connection: ChannelInboundHandler {
     private func wantBody() {
         switch machine.bodyWanted(maxBodyBytes: loop.maxBodyBytes) {
         case .receive: break
-        case .sendContinue: write(Self.continueBytes)
+        case .sendContinue: writer?.writeContinue()
         case .refuse(let reason): refuse(reason)
         }
     }
@@ -248,9 +242,7 @@ final class Connection: ChannelInboundHandler {
         case .refuse(let reason):
             refuse(reason)
         case .keep:
-            guard loop.counters.chargeBody(bytes.readableBytes) else { return refuse(.overBudget) }
-            chargedBytes += bytes.readableBytes
-            body.append(bytes, expected: machine.facts.contentLength)
+            if !body.append(bytes, expected: machine.facts.contentLength) { refuse(.overBudget) }
         }
     }
 
@@ -271,24 +263,25 @@ final class Connection: ChannelInboundHandler {
 
     // MARK: Answers
 
-    func respond(_ response: Response, generation: UInt64) {
+    /// False when the listener has answered this request before, in the owner's place.
+    func respond(_ response: Response, generation: UInt64) -> Bool {
         loop.eventLoop.preconditionInEventLoop()
-        guard generation == machine.generation else { return }
-        if keptBackEnd, ahead.isEmpty, keptBackFault == nil {
+        guard generation == machine.generation else { return true }
+        if held.takeEnd() {
             // This was the last request: its answer says that the connection ends.
-            keptBackEnd = false
             execute(machine.inputEnded())
         }
-        let moreInput = !ahead.isEmpty || keptBackFault != nil || feed?.hasWaitingBytes == true
+        let moreInput = held.hasBytes || feed?.hasWaitingBytes == true
         let answer = machine.answered(generation: generation, closing: loop.closesConnections, moreInput: moreInput)
-        releaseBody()
-        guard let answer else { return }
+        body.release()
+        guard let answer else { return generation != overdueGeneration }
         forgetRequest()
         send(response, answer)
         // Not now: the owner may be in the middle of answering others, and must not be called from its own call.
-        if answer.afterwards == .nextRequest, !isProcessing, moreInput || keptBackEnd {
+        if answer.afterwards == .nextRequest, !isProcessing, moreInput || !held.isEmpty {
             loop.eventLoop.assumeIsolated().execute { self.takeInput() }
         }
+        return true
     }
 
     private func execute(_ action: RequestStateMachine.FaultAction) {
@@ -309,10 +302,11 @@ final class Connection: ChannelInboundHandler {
             remoteAddress: remoteAddress
         )
         let answer = machine.refused()
-        if reason != .answerOverdue {
-            // An owner that is late still holds the body; it stays charged until it answers or lets go.
-            _ = body.take()
-            releaseBody()
+        if reason == .answerOverdue {
+            // The owner still holds the body; it stays charged until it answers or lets go.
+            overdueGeneration = machine.generation
+        } else {
+            body.release()
         }
         forgetRequest()
         loop.handler.refused(refusal)
@@ -324,43 +318,18 @@ final class Connection: ChannelInboundHandler {
         startedAt = nil
     }
 
-    private func releaseBody() {
-        guard chargedBytes > 0 else { return }
-        loop.counters.releaseBody(chargedBytes)
-        chargedBytes = 0
-    }
-
     private func send(_ response: Response, _ answer: RequestStateMachine.Answer) {
-        guard let context else { return }
-        let (bytes, separateBody) = response.bytes(answer.persistence, withoutBody: answer.withoutBody)
+        guard writer != nil else { return }
         deadline = loop.coarseNow + loop.idleTimeout
-        if answer.afterwards == .nextRequest {
-            if let separateBody {
-                context.write(NIOAny(bytes), promise: nil)
-                write(separateBody)
-            } else {
-                write(bytes)
-            }
+        guard answer.afterwards != .nextRequest else {
+            writer?.write(response, answer)
             return
         }
-        let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { _ in
+        writer?.writeLast(response, answer).assumeIsolated().whenComplete { _ in
             self.lastAnswerWritten(lingering: answer.afterwards == .linger)
         }
-        if separateBody != nil { context.write(NIOAny(bytes), promise: nil) }
-        context.writeAndFlush(NIOAny(separateBody ?? bytes), promise: written)
         // What was held back is thrown away now, and reading goes on.
         feed?.resume()
-    }
-
-    private func write(_ bytes: ByteBuffer) {
-        guard let context else { return }
-        if feed?.isReading == true {
-            context.write(NIOAny(bytes), promise: nil)
-            needsFlush = true
-        } else {
-            context.writeAndFlush(NIOAny(bytes), promise: nil)
-        }
     }
 
     private func lastAnswerWritten(lingering: Bool) {

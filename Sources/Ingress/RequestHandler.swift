@@ -11,6 +11,7 @@ package protocol RequestHandler: AnyObject {
     func handle(_ request: borrowing Request, _ responder: Responder)
 
     /// The listener answered a request by itself, or gave up on one. For counting and logging; nothing is to be done.
+    /// Only with ``Refusal/Reason/answerOverdue`` it is a request that `handle` has seen; see ``Responder/respond(_:)``.
     func refused(_ refusal: Refusal)
 }
 
@@ -51,9 +52,13 @@ package struct Responder {
         self.generation = generation
     }
 
-    /// Answers the request. Does nothing when it was answered before (also by the listener, after `answerTimeout`) or
-    /// when the connection is gone; its body then stops counting towards `maxBufferedBodyBytes` all the same.
-    package func respond(_ response: Response) {
+    /// Answers the request. Does nothing when it was answered before or when the connection is gone; its body then stops
+    /// counting towards `maxBufferedBodyBytes` all the same.
+    ///
+    /// - Returns: false when the listener has answered in the owner's place, after `answerTimeout`: the client was told
+    ///   so, and `refused` too.
+    @discardableResult
+    package func respond(_ response: Response) -> Bool {
         connection.respond(response, generation: generation)
     }
 }

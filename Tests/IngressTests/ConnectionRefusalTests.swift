@@ -184,9 +184,18 @@ import Testing
         #expect(try connection.pass(.milliseconds(400)).hasPrefix("HTTP/1.1 503 "))
         #expect(connection.handler.reasons == [.answerOverdue])
         #expect(connection.counters.snapshot.bufferedBodyBytes == 3)
-        connection.handler.pending[0].respond(.ok)
+        #expect(!connection.handler.pending[0].respond(.ok), "the owner learns that it was answered for")
         #expect(try connection.output().isEmpty)
         #expect(connection.counters.snapshot.bufferedBodyBytes == 0)
+    }
+
+    @Test func `an answer whose client has gone is still the owner's`() throws {
+        let connection = try EmbeddedConnection()
+        connection.handler.answer = nil
+        try connection.send(post("abc"))
+        _ = try connection.channel.finish()
+        #expect(connection.handler.pending[0].respond(.ok))
+        #expect(connection.handler.reasons.isEmpty)
     }
 
     @Test func `a request cut short by the client is refused`() throws {

@@ -41,8 +41,11 @@ struct RunningListener: Sendable {
         func handle(_ request: borrowing Request, _ responder: Responder) {
             owner.handled.add(1, ordering: .relaxed)
             let response = Response(status: 200, contentType: "text/plain", body: request.body)
-            if owner.delay == .zero { return responder.respond(response) }
-            eventLoop.assumeIsolated().scheduleTask(in: owner.delay) { responder.respond(response) }
+            guard owner.delay > .zero else {
+                responder.respond(response)
+                return
+            }
+            eventLoop.assumeIsolated().scheduleTask(in: owner.delay) { _ = responder.respond(response) }
         }
 
         func refused(_ refusal: Refusal) {

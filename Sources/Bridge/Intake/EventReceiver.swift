@@ -90,8 +90,13 @@ final class EventReceiver: RequestHandler {
     }
 
     func refused(_ refusal: Ingress.Refusal) {
-        metrics.requests.increment()
         metrics.answered(refusal.status.code)
+        // This one was counted when it came, and whether it is lost is known when the journal has settled it.
+        if refusal.reason == .answerOverdue {
+            context.logger.error("a request was answered 503 because the journal took too long to store its event")
+            return
+        }
+        metrics.requests.increment()
         switch refusal.reason {
         case .bodyTooLarge:
             metrics.refused(.bodyTooLarge)
@@ -100,10 +105,10 @@ final class EventReceiver: RequestHandler {
                 metadata: ["contentLength": "\(refusal.contentLength ?? -1)"]
             )
         case .timedOut: metrics.refused(.tooSlow)
-        case .overBudget, .answerOverdue:
+        case .overBudget:
             metrics.lost(.overload)
             context.logger.error(
-                "a request was refused for lack of memory or time",
+                "a request was refused for lack of memory",
                 metadata: ["reason": "\(refusal.reason.rawValue)"]
             )
         default: metrics.refused(.malformedRequest)
@@ -232,7 +237,7 @@ final class EventReceiver: RequestHandler {
                 context.deadLetterBudget.release(letter.bytes, portal: letter.portal)
                 metrics.deadLettersDropped.increment()
             case (.answer(let answer), .committed):
-                answer.responder.respond(.ok)
+                guard answer.responder.respond(.ok) else { continue }
                 metrics.answered(200)
                 metrics.answerTime.recordNanoseconds((now - answer.receivedAt).nanoseconds)
             case (.answer(let answer), .failed(let failure)):
@@ -257,8 +262,7 @@ final class EventReceiver: RequestHandler {
     }
 
     private func answer(_ response: Response, _ responder: Responder) {
-        metrics.answered(response.status.code)
-        responder.respond(response)
+        if responder.respond(response) { metrics.answered(response.status.code) }
     }
 
     private func answerNow(_ response: Response) -> HeadDecision {

@@ -32,3 +32,34 @@ struct BodyAccumulator {
         piece.storageCapacity > 2048 + 4 * piece.readableBytes
     }
 }
+
+/// The body of the request under way, charged to the listener's budget from its first byte until the owner has let go of
+/// it: longer than it is held here.
+struct BufferedBody {
+    private let counters: ListenerCounters
+    private var accumulator = BodyAccumulator()
+    private var chargedBytes = 0
+
+    init(counters: ListenerCounters) {
+        self.counters = counters
+    }
+
+    /// False, and the piece is dropped, when the budget has no room.
+    mutating func append(_ piece: ByteBuffer, expected: Int?) -> Bool {
+        guard counters.chargeBody(piece.readableBytes) else { return false }
+        chargedBytes += piece.readableBytes
+        accumulator.append(piece, expected: expected)
+        return true
+    }
+
+    /// The body for its owner. It stays charged.
+    mutating func take() -> ByteBuffer { accumulator.take() }
+
+    /// What is still held is dropped, and nothing is charged any more.
+    mutating func release() {
+        _ = accumulator.take()
+        guard chargedBytes > 0 else { return }
+        counters.releaseBody(chargedBytes)
+        chargedBytes = 0
+    }
+}
