@@ -118,8 +118,9 @@ package struct BridgeServices: Sendable {
             logger: logger
         )
         let loops = settings.http.eventLoops > 0 ? settings.http.eventLoops : System.coreCount
+        let descriptors = DescriptorBudget.ofThisProcess(eventLoops: loops)
         let events = HTTPListener(
-            configuration: settings.eventListener,
+            configuration: settings.eventListener(descriptors),
             eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: loops),
             logger: logger,
             makeHandler: { EventReceiver(context: intake, eventLoop: $0) },
@@ -144,7 +145,7 @@ package struct BridgeServices: Sendable {
             startedAt: .now
         )
         let admin = HTTPListener(
-            configuration: settings.adminListener,
+            configuration: settings.adminListener(descriptors),
             eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: 1),
             logger: logger,
             makeHandler: { _ in
@@ -214,19 +215,29 @@ extension BridgeSettings {
         )
     }
 
-    var eventListener: ListenerConfiguration {
-        ListenerConfiguration(
+    func eventListener(_ descriptors: DescriptorBudget) -> ListenerConfiguration {
+        let connections = descriptors.connections - adminListener(descriptors).maxConnections
+        return ListenerConfiguration(
             name: "events",
             host: http.host,
             port: http.port,
             maxBodyBytes: http.maxBodyBytes,
             requestTimeout: http.requestTimeout,
+            maxConnections: min(10_000, connections),
+            maxConnectionsWhileDraining: connections,
             shutdownDelay: shutdownDelay
         )
     }
 
-    var adminListener: ListenerConfiguration {
-        ListenerConfiguration(name: "admin", host: admin.host, port: admin.port, maxConnections: 256)
+    func adminListener(_ descriptors: DescriptorBudget) -> ListenerConfiguration {
+        let connections = min(256, max(1, descriptors.connections / 8))
+        return ListenerConfiguration(
+            name: "admin",
+            host: admin.host,
+            port: admin.port,
+            maxConnections: connections,
+            maxConnectionsWhileDraining: connections
+        )
     }
 }
 

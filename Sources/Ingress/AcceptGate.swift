@@ -24,6 +24,7 @@ final class AcceptGate: ChannelDuplexHandler {
 
     private let counters: ListenerCounters
     private let maxConnections: Int
+    private let maxConnectionsWhileDraining: Int
     private let logger: Logger
     private var context: ChannelHandlerContext?
     private var isReadHeld = false
@@ -32,13 +33,14 @@ final class AcceptGate: ChannelDuplexHandler {
     private var isDraining = false
     private var acceptsAllowed = 0
 
-    init(counters: ListenerCounters, maxConnections: Int, logger: Logger) {
+    init(counters: ListenerCounters, maxConnections: Int, maxConnectionsWhileDraining: Int = .max, logger: Logger) {
         self.counters = counters
         self.maxConnections = maxConnections
+        self.maxConnectionsWhileDraining = maxConnectionsWhileDraining
         self.logger = logger
     }
 
-    /// Empties the accept queue, also beyond `maxConnections`: the queue's length is the bound.
+    /// Empties the accept queue, also beyond `maxConnections`.
     func drain() {
         isDraining = true
         resume()
@@ -87,7 +89,7 @@ final class AcceptGate: ChannelDuplexHandler {
             if !reportsFailure {
                 reportsFailure = true
                 logger.warning(
-                    "cannot accept connections; raise the limit of open files or memory, or lower maxConnections",
+                    "cannot accept connections; raise the limit of open files or memory",
                     metadata: [
                         LoggingKeys.errno: "\(error.errnoCode)",
                         LoggingKeys.connections: "\(counters.openConnections.load(ordering: .relaxed))",
@@ -115,19 +117,19 @@ final class AcceptGate: ChannelDuplexHandler {
 
     private func hasRoom(_ context: ChannelHandlerContext) -> Bool {
         if isPaused { return false }
-        if isDraining {
-            allow(Self.acceptsPerRead, context)
-            return true
-        }
-        var room = maxConnections - counters.openConnections.load(ordering: .sequentiallyConsistent)
+        let limit = isDraining ? max(maxConnections, maxConnectionsWhileDraining) : maxConnections
+        var room = limit - counters.openConnections.load(ordering: .sequentiallyConsistent)
         if room <= 0, !counters.isAtConnectionLimit.load(ordering: .relaxed) {
             counters.reachedConnectionLimit()
             logger.warning(
-                "connection limit reached, further connections wait; raise maxConnections or find who keeps them open",
-                metadata: [LoggingKeys.connections: "\(maxConnections)"]
+                """
+                connection limit reached, further connections wait and idle ones are closed; raise the limit of open \
+                files, or find who keeps connections open
+                """,
+                metadata: [LoggingKeys.connections: "\(limit)"]
             )
             // One may have closed before it could see that it is waited for.
-            room = maxConnections - counters.openConnections.load(ordering: .sequentiallyConsistent)
+            room = limit - counters.openConnections.load(ordering: .sequentiallyConsistent)
         }
         guard room > 0 else { return false }
         if counters.isAtConnectionLimit.load(ordering: .relaxed) {

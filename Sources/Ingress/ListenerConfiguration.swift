@@ -15,8 +15,13 @@ package struct ListenerConfiguration: Sendable {
     package var idleTimeout: Duration
     /// From the end of the request to the owner's answer. Beyond: 503.
     package var answerTimeout: Duration
-    /// Open connections of this listener. Beyond, connections wait in the accept queue.
+    /// Open connections of this listener. Beyond, connections wait in the accept queue, and those that have had no
+    /// request for ``crowdedIdleTimeout`` are closed to make room.
     package var maxConnections: Int
+    /// The same while the accept queue is emptied for shutdown, when the queue's length is a bound as well.
+    package var maxConnectionsWhileDraining: Int
+    /// What counts instead of `idleTimeout` at `maxConnections`.
+    package var crowdedIdleTimeout: Duration
     /// Bytes of received bodies that are not answered yet, over all connections of this listener. Beyond: 503.
     package var maxBufferedBodyBytes: Int
     /// Bytes of one header field or of the request line's target. Beyond: 431.
@@ -39,6 +44,8 @@ package struct ListenerConfiguration: Sendable {
         idleTimeout: Duration = .seconds(75),
         answerTimeout: Duration = .seconds(30),
         maxConnections: Int = 10_000,
+        maxConnectionsWhileDraining: Int = .max,
+        crowdedIdleTimeout: Duration = .seconds(2),
         maxBufferedBodyBytes: Int = 256 << 20,
         maxHeaderFieldBytes: Int = 8 << 10,
         maxHeaderBytes: Int = 32 << 10,
@@ -54,6 +61,8 @@ package struct ListenerConfiguration: Sendable {
         self.idleTimeout = idleTimeout
         self.answerTimeout = answerTimeout
         self.maxConnections = maxConnections
+        self.maxConnectionsWhileDraining = maxConnectionsWhileDraining
+        self.crowdedIdleTimeout = crowdedIdleTimeout
         self.maxBufferedBodyBytes = maxBufferedBodyBytes
         self.maxHeaderFieldBytes = maxHeaderFieldBytes
         self.maxHeaderBytes = maxHeaderBytes

@@ -18,6 +18,8 @@ final class ListenerSession: Sendable {
     /// How long to wait for connections whose handshake was under way when new attempts were shut out: a slow client's
     /// round trip.
     private static let handshakeGrace = TimeAmount.milliseconds(250)
+    /// Each way; Linux doubles it for its own needs.
+    private static let socketBufferBytes = 128 << 10
     private static let drainPoll = TimeAmount.milliseconds(10)
     private static let drainLimit = TimeAmount.seconds(5)
 
@@ -53,11 +55,16 @@ final class ListenerSession: Sendable {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Int32(clamping: configuration.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // Connections inherit these. Left to itself the system lets each of them fill megabytes of its memory,
+            // which a container is charged for.
+            .serverChannelOption(.socketOption(.so_rcvbuf), value: Self.socketBufferBytes)
+            .serverChannelOption(.socketOption(.so_sndbuf), value: Self.socketBufferBytes)
             .serverChannelInitializer { [configuration, logger] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let gate = AcceptGate(
                         counters: counters,
                         maxConnections: configuration.maxConnections,
+                        maxConnectionsWhileDraining: configuration.maxConnectionsWhileDraining,
                         logger: logger
                     )
                     try channel.pipeline.syncOperations.addHandler(gate)
@@ -66,6 +73,8 @@ final class ListenerSession: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.maxMessagesPerRead, value: 1)
+            // Answers that a client does not read: beyond this nothing more of it is processed.
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 4 << 10, high: 16 << 10))
             .childChannelInitializer { [loopsByIdentity, configuration] channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let loop = loopsByIdentity[ObjectIdentifier(channel.eventLoop)]?.value else {

@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 
 /// What the connections of one event loop share: the owner's handler, the clock, the deadlines, the way out.
 ///
@@ -22,6 +23,7 @@ final class ServingLoop {
     let requestTimeout: TimeAmount
     let idleTimeout: TimeAmount
     let answerTimeout: TimeAmount
+    private let crowdedIdleTimeout: TimeAmount
     let idleGrace = TimeAmount.milliseconds(50)
     let firstRequestGrace = TimeAmount.seconds(1)
 
@@ -47,6 +49,7 @@ final class ServingLoop {
         requestTimeout = TimeAmount(configuration.requestTimeout)
         idleTimeout = TimeAmount(configuration.idleTimeout)
         answerTimeout = TimeAmount(configuration.answerTimeout)
+        crowdedIdleTimeout = min(TimeAmount(configuration.crowdedIdleTimeout), idleTimeout)
         let shortest = min(requestTimeout, idleTimeout, answerTimeout).nanoseconds
         tickInterval = .nanoseconds(min(max(shortest / 20, 5_000_000), 250_000_000))
     }
@@ -147,5 +150,16 @@ final class ServingLoop {
             let connection = connections[index]
             if connection.deadline <= now { connection.deadlinePassed() }
         }
+        if counters.isAtConnectionLimit.load(ordering: .relaxed) { makeRoom(now) }
+    }
+
+    /// Somebody may be waiting to be accepted, and connections without a request are in the way. An eighth of them goes
+    /// at each tick, the longest idle first.
+    private func makeRoom(_ now: NIODeadline) {
+        let latest = now + idleTimeout - crowdedIdleTimeout
+        var idle = connections.filter { $0.isIdle && $0.deadline <= latest }
+        guard !idle.isEmpty else { return }
+        idle.sort { $0.deadline < $1.deadline }
+        for connection in idle.prefix(max(1, connections.count / 8)) { connection.closeNow() }
     }
 }

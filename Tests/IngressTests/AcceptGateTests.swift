@@ -20,8 +20,13 @@ import Testing
     private let counters = ListenerCounters(maxBufferedBodyBytes: 1)
     private let log = LogLines()
 
-    private func start(maxConnections: Int) throws -> AcceptGate {
-        let gate = AcceptGate(counters: counters, maxConnections: maxConnections, logger: log.logger)
+    private func start(maxConnections: Int, maxConnectionsWhileDraining: Int = .max) throws -> AcceptGate {
+        let gate = AcceptGate(
+            counters: counters,
+            maxConnections: maxConnections,
+            maxConnectionsWhileDraining: maxConnectionsWhileDraining,
+            logger: log.logger
+        )
         try server.pipeline.syncOperations.addHandlers([socket, gate])
         return gate
     }
@@ -59,6 +64,21 @@ import Testing
         #expect(socket.reads == 1)
         gate.drain()
         #expect(socket.reads == 2)
+    }
+
+    @Test func `draining takes no descriptor that connections may not have`() throws {
+        let gate = try start(maxConnections: 1, maxConnectionsWhileDraining: 2)
+        server.pipeline.read()
+        let first = try accept()
+        gate.drain()
+        server.pipeline.read()
+        #expect(socket.reads == 2)
+        _ = try accept()
+        server.pipeline.read()
+        #expect(socket.reads == 2)
+        try first.close().wait()
+        server.embeddedEventLoop.run()
+        #expect(socket.reads == 3)
     }
 
     @Test(arguments: [24, 23, 105, 12])

@@ -176,6 +176,29 @@ import Testing
         #expect(connection.handler.reasons.isEmpty)
     }
 
+    @Test func `at the connection limit a connection without a request goes early`() throws {
+        let connection = try EmbeddedConnection { $0.idleTimeout = .seconds(75) }
+        connection.counters.reachedConnectionLimit()
+        #expect(try connection.pass(.milliseconds(1_900)).isEmpty)
+        #expect(connection.isOpen)
+        _ = try connection.pass(.milliseconds(400))
+        #expect(!connection.isOpen)
+        #expect(connection.handler.reasons.isEmpty)
+    }
+
+    @Test func `at the connection limit a connection with a request stays`() throws {
+        let connection = try EmbeddedConnection()
+        connection.counters.reachedConnectionLimit()
+        connection.handler.answer = nil
+        try connection.send(post("abc"))
+        #expect(try connection.pass(.seconds(3)).isEmpty)
+        #expect(connection.isOpen)
+        connection.handler.pending[0].respond(.ok)
+        #expect(try connection.output() == ok)
+        _ = try connection.pass(.milliseconds(1_700))
+        #expect(connection.isOpen)
+    }
+
     @Test func `an owner that does not answer is answered for`() throws {
         let connection = try EmbeddedConnection { $0.answerTimeout = .seconds(3) }
         connection.handler.answer = nil

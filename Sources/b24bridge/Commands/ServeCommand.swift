@@ -53,6 +53,7 @@ struct ServeCommand: AsyncParsableCommand {
         ignoreBrokenPipes()
         // A write beyond the limit of file size is an error like others then; the journal goes on in a new segment.
         signal(SIGXFSZ, SIG_IGN)
+        let openFiles = raiseOpenFileLimit()
         // Until the portals' watcher listens for it, and where there is no file to watch, it ends nothing.
         signal(SIGHUP, SIG_IGN)
         let (logger, output) = log.makeLogger(defaultFormat: dev ? .text : .json)
@@ -61,17 +62,18 @@ struct ServeCommand: AsyncParsableCommand {
             let stage = try DevelopmentStage()
             defer { stage.remove() }
             let loaded = try stage.configuration()
-            try await serve(loaded, logger: logger) { surroundings in
+            try await serve(loaded, openFiles: openFiles, logger: logger) { surroundings in
                 stage.attach(to: &surroundings, path: loaded.settings.http.path)
             }
         } else {
             let loaded = try LoadedConfiguration.load(configuration)
-            try await serve(loaded, logger: logger) { _ in }
+            try await serve(loaded, openFiles: openFiles, logger: logger) { _ in }
         }
     }
 
     private func serve(
         _ loaded: LoadedConfiguration,
+        openFiles: Int?,
         logger: Logger,
         adjust: (inout BridgeServices.Surroundings) -> Void
     ) async throws {
@@ -87,7 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
             logger: logger
         )
         adjust(&surroundings)
-        logStart(loaded, logger: logger)
+        logStart(loaded, openFiles: openFiles, logger: logger)
         let bridge: BridgeServices
         do {
             bridge = try BridgeServices(loaded.settings, portals: loaded.portals, surroundings)
@@ -119,7 +121,7 @@ struct ServeCommand: AsyncParsableCommand {
         logger.info("stopped")
     }
 
-    private func logStart(_ loaded: LoadedConfiguration, logger: Logger) {
+    private func logStart(_ loaded: LoadedConfiguration, openFiles: Int?, logger: Logger) {
         let settings = loaded.settings
         logger.info(
             "starting",
@@ -127,6 +129,7 @@ struct ServeCommand: AsyncParsableCommand {
                 "version": "\(BridgeVersion.current)", "replica": "\(settings.replica)",
                 "librdkafka": "\(Librdkafka.version)", "kafka": "\(settings.kafka.bootstrapServers)",
                 "journal": "\(settings.journal.directory)", "portals": "\(loaded.portals.count)",
+                "maxOpenFiles": "\(openFiles.map(String.init) ?? "unknown")",
             ]
         )
         if !dev, Librdkafka.isBelow(2, 3, 0) {
