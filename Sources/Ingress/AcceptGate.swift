@@ -86,6 +86,9 @@ final class AcceptGate: ChannelDuplexHandler {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
             guard !isPaused else { return }
             isPaused = true
+            // The failed accept leaves the channel's read pending and its socket readable: held reads alone would not
+            // keep the selector from trying again at once.
+            try? context.channel.syncOptions?.setOption(.autoRead, value: false)
             if !reportsFailure {
                 reportsFailure = true
                 logger.warning(
@@ -98,6 +101,7 @@ final class AcceptGate: ChannelDuplexHandler {
             }
             context.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) {
                 self.isPaused = false
+                try? self.context?.channel.syncOptions?.setOption(.autoRead, value: true)
                 self.resume()
             }
         default:
