@@ -38,7 +38,8 @@ struct BodyAccumulator {
 struct BufferedBody {
     private let counters: ListenerCounters
     private var accumulator = BodyAccumulator()
-    private var chargedBytes = 0
+    /// Bytes of it that are charged.
+    private(set) var chargedBytes = 0
 
     init(counters: ListenerCounters) {
         self.counters = counters

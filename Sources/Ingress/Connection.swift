@@ -49,6 +49,9 @@ final class Connection: ChannelInboundHandler {
 
     var isIdle: Bool { machine.phase == .idle && !held.hasParts }
 
+    /// Nothing has come yet.
+    var isUnused: Bool { isIdle && machine.generation == 0 }
+
     var discardsInput: Bool { machine.phase == .leaving }
 
     /// A client that does not read its answers gets no further requests processed.
@@ -162,6 +165,14 @@ final class Connection: ChannelInboundHandler {
         }
     }
 
+    /// Bytes of a body that has not come to its end; 0 when there is none.
+    var unfinishedBodyBytes: Int { machine.phase == .receivingBody ? body.chargedBytes : 0 }
+
+    /// The memory of its unfinished body is wanted for a smaller one.
+    func giveWay() {
+        refuse(.overBudget)
+    }
+
     func closeNow() {
         context?.close(promise: nil)
     }
@@ -242,7 +253,11 @@ final class Connection: ChannelInboundHandler {
         case .refuse(let reason):
             refuse(reason)
         case .keep:
-            if !body.append(bytes, expected: machine.facts.contentLength) { refuse(.overBudget) }
+            while !body.append(bytes, expected: machine.facts.contentLength) {
+                let wanted = body.chargedBytes + bytes.readableBytes
+                guard let larger = loop.unfinishedBody(largerThan: wanted) else { return refuse(.overBudget) }
+                larger.giveWay()
+            }
         }
     }
 

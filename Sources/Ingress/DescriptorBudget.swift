@@ -18,8 +18,8 @@ package struct DescriptorBudget: Sendable, Equatable {
     ///   - limit: open files of the whole process.
     ///   - eventLoops: threads that serve connections; each has three descriptors of its own.
     package init(limit: Int, eventLoops: Int) {
-        // Journal and log take some ten, a Kafka client three for each broker. Where the limit is tiny they get half.
-        let kept = min(128 + 4 * eventLoops, limit / 2)
+        // A process without connections has some 50 open. The Kafka client takes three more for each broker.
+        let kept = min(128 + 4 * eventLoops, max(64, limit / 2))
         connections = max(2, limit - kept)
     }
 

@@ -20,9 +20,10 @@ package struct ListenerConfiguration: Sendable {
     package var maxConnections: Int
     /// The same while the accept queue is emptied for shutdown, when the queue's length is a bound as well.
     package var maxConnectionsWhileDraining: Int
-    /// What counts instead of `idleTimeout` at `maxConnections`.
+    /// What counts instead of `idleTimeout` at `maxConnections`; a quarter of it for a connection's first request.
     package var crowdedIdleTimeout: Duration
-    /// Bytes of received bodies that are not answered yet, over all connections of this listener. Beyond: 503.
+    /// Bytes of received bodies that are not answered yet, over all connections of this listener. Beyond: 503, to the
+    /// largest body that is still being received.
     package var maxBufferedBodyBytes: Int
     /// Bytes of one header field or of the request line's target. Beyond: 431.
     package var maxHeaderFieldBytes: Int

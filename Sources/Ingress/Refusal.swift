@@ -15,7 +15,7 @@ package struct Refusal: Sendable {
         case headersTooLarge = "headers-too-large"
         /// A transfer coding other than chunked. 501.
         case unsupportedTransferCoding = "unsupported-transfer-coding"
-        /// Over `maxBufferedBodyBytes`. 503.
+        /// Over `maxBufferedBodyBytes`, and no unfinished body was larger. 503.
         case overBudget = "over-budget"
         /// The owner did not answer within `answerTimeout`. 503.
         case answerOverdue = "answer-overdue"

@@ -83,7 +83,7 @@ final class ServingLoop {
             coarseNow = eventLoop.now
             scheduleTick()
         }
-        return coarseNow + (phase == .quiescing ? min(firstRequestGrace, idleTimeout) : idleTimeout)
+        return eventLoop.now + (phase == .quiescing ? min(firstRequestGrace, idleTimeout) : idleTimeout)
     }
 
     /// False when the connection was removed before.
@@ -97,6 +97,16 @@ final class ServingLoop {
         }
         if connections.isEmpty { reportDrained() }
         return true
+    }
+
+    /// The largest body that is still being received, if it is larger than this. When memory is short it is the one to
+    /// go: otherwise a few clients that send large bodies slowly would keep everybody's small ones out.
+    func unfinishedBody(largerThan bytes: Int) -> Connection? {
+        var largest: Connection?
+        for connection in connections where connection.unfinishedBodyBytes > largest?.unfinishedBodyBytes ?? bytes {
+            largest = connection
+        }
+        return largest
     }
 
     // MARK: Shutdown
@@ -153,12 +163,16 @@ final class ServingLoop {
         if counters.isAtConnectionLimit.load(ordering: .relaxed) { makeRoom(now) }
     }
 
-    /// Somebody may be waiting to be accepted, and connections without a request are in the way. An eighth of them goes
-    /// at each tick, the longest idle first.
+    /// Somebody may be waiting to be accepted, and connections without a request are in the way. Those that never had one
+    /// go after a quarter of the time: whoever has something to say does so with the connection. Of the others an eighth
+    /// goes at each tick, the longest idle first.
     private func makeRoom(_ now: NIODeadline) {
-        let latest = now + idleTimeout - crowdedIdleTimeout
-        var idle = connections.filter { $0.isIdle && $0.deadline <= latest }
-        guard !idle.isEmpty else { return }
+        let begun = now + idleTimeout
+        let unused = connections.filter {
+            $0.isUnused && $0.deadline <= begun - .nanoseconds(crowdedIdleTimeout.nanoseconds / 4)
+        }
+        for connection in unused { connection.closeNow() }
+        var idle = connections.filter { $0.isIdle && $0.deadline <= begun - crowdedIdleTimeout }
         idle.sort { $0.deadline < $1.deadline }
         for connection in idle.prefix(max(1, connections.count / 8)) { connection.closeNow() }
     }

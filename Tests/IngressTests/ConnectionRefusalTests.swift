@@ -179,11 +179,18 @@ import Testing
     @Test func `at the connection limit a connection without a request goes early`() throws {
         let connection = try EmbeddedConnection { $0.idleTimeout = .seconds(75) }
         connection.counters.reachedConnectionLimit()
-        #expect(try connection.pass(.milliseconds(1_900)).isEmpty)
+        #expect(try connection.send(post("x")) == ok)
+        #expect(try connection.pass(.milliseconds(1_700)).isEmpty)
         #expect(connection.isOpen)
-        _ = try connection.pass(.milliseconds(400))
+        _ = try connection.pass(.milliseconds(600))
         #expect(!connection.isOpen)
-        #expect(connection.handler.reasons.isEmpty)
+        let unused = try EmbeddedConnection { $0.idleTimeout = .seconds(75) }
+        unused.counters.reachedConnectionLimit()
+        #expect(try unused.pass(.milliseconds(450)).isEmpty)
+        #expect(unused.isOpen)
+        _ = try unused.pass(.milliseconds(300))
+        #expect(!unused.isOpen)
+        #expect(unused.handler.reasons.isEmpty)
     }
 
     @Test func `at the connection limit a connection with a request stays`() throws {

@@ -3,7 +3,7 @@ import Testing
 @testable import Ingress
 
 @Suite struct DescriptorBudgetTests {
-    @Test(arguments: [(16, 8), (128, 64), (256, 128), (1024, 888), (1_048_576, 1_048_440)])
+    @Test(arguments: [(16, 2), (100, 36), (128, 64), (256, 128), (1024, 888), (1_048_576, 1_048_440)])
     func `some descriptors are left for what is no connection`(limit: Int, connections: Int) {
         #expect(DescriptorBudget(limit: limit, eventLoops: 2).connections == connections)
     }

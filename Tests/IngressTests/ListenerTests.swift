@@ -8,6 +8,23 @@ import Testing
 @testable import Ingress
 
 @Suite(.serialized) struct ListenerTests {
+    @Test func `when memory is short the largest unfinished body gives way`() async throws {
+        try await RunningListener.with(threads: 1, { $0.maxBufferedBodyBytes = 200_000 }) { running in
+            try await blocking {
+                let large = try SocketClient(port: running.port)
+                let small = try SocketClient(port: running.port)
+                try large.send("POST /e HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n")
+                try large.send(String(repeating: "x", count: 150_000))
+                while running.listener.statistics.bufferedBodyBytes < 150_000 {}
+                try small.send(post(String(repeating: "y", count: 60_000)))
+                #expect(try small.response()?.hasPrefix("HTTP/1.1 200 ") == true)
+                #expect(try large.response()?.hasPrefix("HTTP/1.1 503 ") == true)
+            }
+            #expect(running.owner.reasons.withLock { $0 } == [.overBudget])
+            #expect(running.listener.statistics.bufferedBodyBytes == 0)
+        }
+    }
+
     @Test func `pipelined requests are answered in order over a socket`() async throws {
         try await RunningListener.with { running in
             try await blocking {
