@@ -2,8 +2,9 @@
 SWIFT ?= swift
 RELEASE := .build/release/b24bridge
 WITH_KAFKA := ^(KafkaClientTests|BridgeTests|EndToEndTests)\.
+FAULTS := ^(EndToEndTests|JournalTests|BridgeTests)\.[A-Za-z]*FaultTests/
 
-.PHONY: help setup setup-tests run build test interop tsan bench format lint clean
+.PHONY: help setup setup-tests run build test faults interop tsan bench format lint clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -11,8 +12,8 @@ help: ## List the targets
 setup: ## Install what building needs (librdkafka)
 	@Scripts/install-packages librdkafka-dev pkg-config
 
-setup-tests: setup ## Install what the tests need beside that (PHP, Python)
-	@Scripts/install-packages php-cli python3-venv kcat
+setup-tests: setup ## Install what the tests need beside that (PHP, Python, slowhttptest)
+	@Scripts/install-packages php-cli python3-venv kcat slowhttptest
 
 run: setup ## Build and start it with a Kafka of its own
 	$(SWIFT) build -c release --product b24bridge
@@ -28,6 +29,15 @@ test: setup-tests lint ## Run all tests
 	B24_STRICT=1 $(SWIFT) test --skip-build --skip '$(WITH_KAFKA)'
 	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(WITH_KAFKA)'
 	$(MAKE) interop
+
+# The suites whose names end in FaultTests, and what the configuration's faults are is not one of them. Their short form
+# is part of `make test`; here they run long, large and one after the other. Each scenario prints a line "fault: …".
+faults: setup-tests ## Attack it for minutes: hostile clients, full disks, outages, kills
+	B24_STRICT=1 $(SWIFT) build --build-tests
+	@mkdir -p .build; result=.build/faults.log; \
+	{ B24_STRICT=1 B24_FAULTS=full $(SWIFT) test --skip-build --no-parallel --filter '$(FAULTS)' \
+	  --skip ConfigurationFaultTests 2>&1; echo "status $$?"; } | tee $$result; \
+	echo; echo "Figures:"; grep -o 'fault: .*' $$result | sed 's/^fault: /  /'; grep -qx 'status 0' $$result
 
 interop: setup-tests ## Read what the bridge sends with other implementations (aiokafka, CloudEvents SDK)
 	Tests/Interoperability/run

@@ -41,16 +41,20 @@ struct Setup {
     }
 
     /// Starts `serve`. Each start logs into a folder of its own.
+    ///
+    /// - Parameter launcher: a command that gives its process to the one that it is given.
     func start(
         _ arguments: [String] = [],
+        launcher: [String] = [],
         environment: [String: String] = [:],
         errors: RunningProgram.Output = .file
     ) throws -> Bridge {
         let file = try write()
         return Bridge(
             program: try RunningProgram(
-                BuiltProducts.bridge,
-                ["serve", "--config", file] + arguments,
+                launcher.first ?? BuiltProducts.bridge,
+                launcher.dropFirst() + (launcher.isEmpty ? [] : [BuiltProducts.bridge]) + ["serve", "--config", file]
+                    + arguments,
                 environment: environment,
                 errors: errors
             ),

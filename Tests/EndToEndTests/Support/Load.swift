@@ -17,6 +17,18 @@ final class Load: Sendable {
         var unanswered: [String] = []
         /// Answers after which the connection was closed, as the answer had announced.
         var announcedCloses = 0
+        /// From the first byte sent to the answer, of what was answered with 200.
+        var answerTimes: [Duration] = []
+
+        /// Not taken by the bridge: the connection failed or was closed before the request was written.
+        var notAccepted: Int { sent.count - acknowledged.count - refused.count - unanswered.count }
+
+        /// The time within which this share of the answers came, in milliseconds.
+        func answerMilliseconds(_ share: Double) -> Double {
+            let sorted = answerTimes.sorted()
+            guard !sorted.isEmpty else { return 0 }
+            return sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))] / .milliseconds(1)
+        }
     }
 
     private struct State {
@@ -29,11 +41,18 @@ final class Load: Sendable {
     private let state: Guarded<State>
     private let keys: Int
     private let limit: Int
+    private let pause: TimeInterval
+    private let reconnects: Bool
 
-    /// - Parameter limit: events of each client.
-    init(clients: Int, keys: Int, limit: Int = .max) {
+    /// - Parameters:
+    ///   - limit: events of each client.
+    ///   - pause: of each client after each answer, in seconds.
+    ///   - reconnects: each event comes on a connection of its own.
+    init(clients: Int, keys: Int, limit: Int = .max, pause: TimeInterval = 0, reconnects: Bool = false) {
         self.keys = keys
         self.limit = limit
+        self.pause = pause
+        self.reconnects = reconnects
         state = Guarded(State(running: clients))
         for client in 0..<clients {
             let thread = Thread { [self] in run(client) }
@@ -61,7 +80,7 @@ final class Load: Sendable {
                 Thread.sleep(forTimeInterval: 0.002)
                 continue
             }
-            if connection == nil || connected != port {
+            if reconnects || connection == nil || connected != port {
                 connection = try? HTTPClient(port: port)
                 connected = port
             }
@@ -73,10 +92,13 @@ final class Load: Sendable {
             number += 1
             state.withLock { _ = $0.outcome.sent.insert(name) }
             do {
+                let began = ContinuousClock.now
                 let answer = try open.post(SampleEvent.form(id: "\(client % keys)", number: name))
+                let time = ContinuousClock.now - began
                 state.withLock { state in
                     if answer.status == 200 {
                         state.outcome.acknowledged.insert(name)
+                        state.outcome.answerTimes.append(time)
                     } else {
                         state.outcome.refused.append("\(answer.status) \(name)")
                     }
@@ -89,6 +111,7 @@ final class Load: Sendable {
                 }
                 connection = nil
             }
+            if pause > 0 { Thread.sleep(forTimeInterval: pause) }
         }
     }
 }
