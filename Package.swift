@@ -37,7 +37,11 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 // Arrows point down only; Tests/LayeringTests holds them.
 let package = Package(
     name: "b24bridge",
-    products: [.executable(name: "b24bridge", targets: ["b24bridge"])],
+    products: [
+        .executable(name: "b24bridge", targets: ["b24bridge"]),
+        // For tests from outside: a library is what can be loaded into the program under test.
+        .library(name: "JumpingClock", type: .dynamic, targets: ["JumpingClock"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.2.0"),
@@ -131,6 +135,8 @@ let package = Package(
             dependencies: ["Telemetry", coreMetrics, logging],
             swiftSettings: settings
         ),
+        // A wall clock that jumps, for the program under test.
+        .target(name: "JumpingClock", path: "Tests/JumpingClock"),
         // librdkafka's in-process cluster as a process of its own, for tests and measurements from outside.
         .executableTarget(
             name: "ClusterServer",

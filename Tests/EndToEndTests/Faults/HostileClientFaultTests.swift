@@ -103,20 +103,22 @@ import Testing
         }
     }
 
-    /// Bodies that are begun and not ended hold memory, up to a bound; then they go, and not the small genuine ones.
+    /// Bodies that are begun and not ended hold memory, up to 256 MiB; then they go, and not the small genuine ones. Full:
+    /// all but 6 bytes of that.
     @Test func largeUnfinishedBodies() async throws {
-        let count = Campaign.pick(short: 30, full: 600)
+        let count = Campaign.pick(short: 30, full: 257)
         var setup = try Setup()
         setup.settings["http"] = ["requestTimeout": "3s"]
         try await Siege.run("unfinished bodies", setup, memoryMiB: Campaign.pick(short: 64, full: 512)) { siege in
-            let body = [UInt8](repeating: UInt8(ascii: "x"), count: 1_000_000)
+            let body = [UInt8](repeating: UInt8(ascii: "x"), count: 1_048_575)
             let outcomes = try await onThread {
                 let connections = try (0..<count).map { _ in
                     let connection = try RawConnection(port: siege.port)
                     connection.send("POST /b24/events HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n")
                     return connection
                 }
-                for connection in connections { connection.send(body) }
+                for connection in connections.dropLast() { connection.send(body) }
+                connections.last?.send(Array(body.prefix(250)))
                 return connections.map { $0.outcome() }
             }
             let late = outcomes.count { $0 == .init(statuses: [408], isClosed: true) }

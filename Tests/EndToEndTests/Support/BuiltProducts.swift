@@ -5,6 +5,7 @@ import Glibc
 enum BuiltProducts {
     static let bridge = path(of: "b24bridge")
     static let cluster = path(of: "ClusterServer")
+    static let jumpingClock = path(of: "libJumpingClock.so")
 
     private static func path(of name: String) -> String {
         let candidates = [

@@ -1,0 +1,1 @@
+// Loaded into a process by LD_PRELOAD; nobody calls it.
