@@ -72,7 +72,13 @@ final class ListenerSession: Sendable {
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
+            // One small read for each connection in turn, so that a flood of small requests on one delays the others by
+            // what fits into it and no more.
             .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: RequestFeed.sliceBytes)
+            )
             // Answers that a client does not read: beyond this nothing more of it is processed.
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 4 << 10, high: 16 << 10))
             .childChannelInitializer { [loopsByIdentity, configuration] channel in

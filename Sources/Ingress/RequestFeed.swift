@@ -14,7 +14,8 @@ final class RequestFeed: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private static let sliceBytes = 8 * 1024
+    /// Also the most that is read from a socket at once.
+    static let sliceBytes = 8 * 1024
 
     private let decoder: HTTPRequestDecoder
     private let connection: Connection
