@@ -19,7 +19,7 @@ import Testing
     /// Connections come to the bound and no further, so that the journal keeps what it needs; who has no request goes
     /// after 2 s, so that those who have one come in.
     @Test func moreConnectionsThanOpenFiles() async throws {
-        let count = Campaign.pick(short: 300, full: 3000)
+        let count = Campaign.pick(short: 300, full: 600)
         try await Siege.run("descriptors", setup(), start: start, memoryMiB: 48, reconnects: true) { siege in
             let before = try siege.figures()
             let began = ContinuousClock.now

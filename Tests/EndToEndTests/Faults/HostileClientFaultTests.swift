@@ -25,10 +25,14 @@ import Testing
             }
             try await siege.moreAnswers(Campaign.pick(short: 300, full: 5000))
             let open = try await siege.metric("connections")
-            #expect(open >= min(9000, Double(count)), "\(open)")
+            // Beyond the bound those that never said anything go.
+            if count < 9000 { #expect(open >= Double(count)) }
             let figures = try siege.figures()
             connections.leave()
-            return Siege.Report(figures: "\(count) idle connections, \(figures.openFiles) open files")
+            return Siege.Report(
+                figures:
+                    "\(count) connections that say nothing, \(Int(open)) of them kept, \(figures.openFiles) open files"
+            )
         }
     }
 
@@ -77,7 +81,7 @@ import Testing
 
     /// Pipelined requests as fast as they are taken, and no answer is ever read.
     @Test(arguments: floods) func pipelinedFlood(_ flood: Flood) async throws {
-        let count = Campaign.pick(short: 50, full: 500)
+        let count = Campaign.pick(short: 40, full: 200)
         let time = Campaign.pick(short: 0.5, full: 15)
         try await Siege.run("flood of \(flood.name)", try Setup(), memoryMiB: 24 + Double(count) * 0.3) { siege in
             let bytes = Array(String(repeating: flood.request, count: 64 * 1024 / flood.request.utf8.count).utf8)
