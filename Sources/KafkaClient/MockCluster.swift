@@ -27,6 +27,7 @@ package final class MockCluster: Sendable {
         /// The ports of the brokers, in the order of their numbers, and those held while their broker is down.
         let ports: [UInt16]
         var held: [HeldPortBox?]
+        var isUp: [Bool]
     }
 
     private final class HeldPortBox {
@@ -60,7 +61,13 @@ package final class MockCluster: Sendable {
             server.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
         }
         handles = Guarded(
-            Handles(client: client, cluster: cluster, ports: ports, held: ports.map { _ in nil })
+            Handles(
+                client: client,
+                cluster: cluster,
+                ports: ports,
+                held: ports.map { _ in nil },
+                isUp: ports.map { _ in true }
+            )
         )
     }
 
@@ -73,24 +80,26 @@ package final class MockCluster: Sendable {
         try check { rd_kafka_mock_topic_create($0, name, Int32(partitions), Int32(replicationFactor)) }
     }
 
-    /// Takes a broker (all of them if `nil`) off the net or back. Leaders stay where they are.
+    /// Takes a broker (all of them if `nil`) off the net or back. Leaders stay where they are. Those that are there, or away,
+    /// already are left alone: librdkafka's broker stops answering when it is set up twice.
     package func setBroker(_ id: Int32? = nil, up: Bool) throws(KafkaError) {
-        if up {
-            try check { rd_kafka_mock_broker_set_up($0, id ?? -1) }
-            hold(false, id)
-        } else {
-            try check { rd_kafka_mock_broker_set_down($0, id ?? -1) }
-            hold(true, id)
-        }
-    }
-
-    /// librdkafka aborts the process when the port of a broker that comes back was given to somebody else.
-    private func hold(_ isHeld: Bool, _ id: Int32?) {
-        handles.withLock { handles in
+        let code = handles.withLock { handles -> KafkaErrorCode in
+            guard !handles.isClosed else { return .state }
             for index in handles.ports.indices where id == nil || Int(id ?? 0) == index + 1 {
-                handles.held[index] = isHeld ? handles.held[index] ?? HeldPortBox(handles.ports[index]) : nil
+                guard handles.isUp[index] != up else { continue }
+                let broker = Int32(index + 1)
+                let code =
+                    up
+                    ? rd_kafka_mock_broker_set_up(handles.cluster, broker)
+                    : rd_kafka_mock_broker_set_down(handles.cluster, broker)
+                guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return KafkaErrorCode(code) }
+                handles.isUp[index] = up
+                // librdkafka aborts the process when the port of a broker that comes back was given to somebody else.
+                handles.held[index] = up ? nil : HeldPortBox(handles.ports[index])
             }
+            return .noError
         }
+        if code != .noError { throw KafkaError(code: code) }
     }
 
     /// Delays every answer of a broker (of all if `nil`).

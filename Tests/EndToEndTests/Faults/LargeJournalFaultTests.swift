@@ -4,7 +4,6 @@ import Testing
 
 /// A start takes the same time whatever the journal holds, and what is oldest is shipped first.
 @Suite struct LargeJournalFaultTests {
-    private static let isFull = ProcessInfo.processInfo.environment["B24_FAULTS"] == "full"
 
     @Test func aJournalOfEightGiBIsReadyInLessThanASecondAndShipsItsOldestFirst() async throws {
         let gibibytes = 8
@@ -47,7 +46,7 @@ import Testing
     /// large ones of another topic follows them: the in-process cluster keeps too few of those to look at their order.
     private func fill(_ setup: Setup) async throws -> (String, [String]) {
         var acknowledged: [[String]] = []
-        for isLarge in Self.isFull ? [false, true] : [false] {
+        for isLarge in Campaign.isFull ? [false, true] : [false] {
             let bridge = try setup.start()
             let port = try await bridge.port()
             acknowledged.append(
@@ -74,7 +73,7 @@ import Testing
     private func addSegments(to directory: String, bytes: Int) throws {
         var segment = try #require(SegmentFile.all(in: directory).last)
         let segmentBytes = 64 << 20
-        if !Self.isFull { segment.bytes = Array(segment.bytes[..<SegmentFile.headerBytes]) }
+        if !Campaign.isFull { segment.bytes = Array(segment.bytes[..<SegmentFile.headerBytes]) }
         for _ in 0..<(bytes / segmentBytes) {
             let number = segment.word(at: 32) + 1
             let limit = segment.word(at: 48)

@@ -12,11 +12,11 @@ func eventually<T>(
     within limit: Duration = .seconds(20),
     sourceLocation: SourceLocation = #_sourceLocation,
     isolation: isolated (any Actor)? = #isolation,
-    _ look: () throws -> T?
+    _ look: () async throws -> T?
 ) async throws -> T {
     let deadline = ContinuousClock.now + limit
     while true {
-        if let value = try look() { return value }
+        if let value = try await look() { return value }
         guard ContinuousClock.now < deadline else {
             Issue.record("not within \(limit): \(what)", sourceLocation: sourceLocation)
             throw NotInTime(description: what)
@@ -30,10 +30,10 @@ func eventually(
     within limit: Duration = .seconds(20),
     sourceLocation: SourceLocation = #_sourceLocation,
     isolation: isolated (any Actor)? = #isolation,
-    isTrue: () throws -> Bool
+    isTrue: () async throws -> Bool
 ) async throws {
     let _: Bool = try await eventually(what, within: limit, sourceLocation: sourceLocation) {
-        try isTrue() ? true : nil
+        try await isTrue() ? true : nil
     }
 }
 

@@ -7,7 +7,7 @@ import Testing
 /// Random lives of a journal on a disk that fails or loses power, and what must hold after each.
 ///
 /// `B24_FAULTS=full` makes it long. A failure names the seed of its life; `B24_FAULTS_SEED` in the environment begins with it.
-@Suite struct CampaignTests {
+@Suite struct LifeFaultTests {
     private static let isFull = ProcessInfo.processInfo.environment["B24_FAULTS"] == "full"
     private static let firstSeed = ProcessInfo.processInfo.environment["B24_FAULTS_SEED"].flatMap { UInt64($0) }
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 
 /// What becomes of records when a broker refuses them once: whatever the code, they arrive, and what follows is in order.
-@Suite struct ProduceErrorTests {
+@Suite struct ProduceFaultTests {
     enum Outcome: Equatable {
         /// librdkafka sends the batch again by itself; the bridge does not see it.
         case retriedByLibrdkafka

@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 
 /// After a failed fdatasync nothing is answered with 200 that a power loss could take away.
-@Suite struct FailedSyncTests {
+@Suite struct FailedSyncFaultTests {
     @Test func nothingIsAcknowledgedThatAPowerLossCouldTake() async throws {
         let directory = try TemporaryDirectory()
         let prefix = "sync\(UUID().uuidString.prefix(8).lowercased())"

@@ -1,0 +1,57 @@
+import Foundation
+import KafkaClient
+import Testing
+
+/// All brokers are away for so long that the journal spans many segments.
+@Suite struct OutageFaultTests {
+    @Test func `an outage changes neither the answers nor the order, and drains by itself`() async throws {
+        let count = Campaign.pick(short: 2_500, full: 60_000)
+        let rate = Campaign.pick(short: 500, full: 1_000)
+        let cluster = try MockCluster()
+        defer { cluster.close() }
+        var setup = try Setup(servers: cluster.bootstrapServers)
+        setup.settings["journal"] = ["segmentBytes": "64KiB"]
+        // Taking a broker off here can leave a connection open and unanswered; librdkafka gives it up after this time.
+        setup.settings["kafka"] = ["properties": ["socket.timeout.ms": "5000"]]
+        let bridge = try setup.start()
+        let port = try await bridge.port()
+        let pace = ["--rate", "\(rate)", "--connections", "32", "--count", "\(count)"]
+
+        let before = try await Oracle.start(setup, port: port, pace).verdict("before the outage", within: .seconds(180))
+        let calm = try #require(before.answerMilliseconds)
+
+        let oracle = try Oracle.start(setup, port: port, pace + ["--timeout", "60s"])
+        try await eventually("some events to arrive") {
+            try await bridge.metric("records_committed_total") > Double(count) + 100
+        }
+        try cluster.setBroker(up: false)
+        var most = 0
+        var segments = 0
+        try await eventually("all events to be in the journal", within: .seconds(180)) {
+            most = max(most, try bridge.residentBytes())
+            segments = max(segments, try bridge.segments())
+            return try await bridge.metric("records_committed_total") >= Double(2 * count)
+        }
+        #expect(try await bridge.metric("records_waiting") > Double(count) / 2)
+        let began = ContinuousClock.now
+        try cluster.setBroker(up: true)
+        try await eventually("all events to be delivered", within: .seconds(180)) {
+            try await bridge.metric("records_delivered_total") >= Double(2 * count)
+        }
+        let drain = began.duration(to: .now)
+        most = max(most, try bridge.residentBytes())
+        let report = try await oracle.verdict("outage")
+        #expect(report.acknowledged == count && report.refused == 0 && report.unanswered == 0)
+        #expect(segments >= Campaign.pick(short: 10, full: 200), "the journal spans many segments")
+        // Room for a machine that is busy with other tests; an answer that waited for Kafka would take seconds.
+        let away = try #require(report.answerMilliseconds)
+        #expect(away.p99 < 4 * calm.p99 + 100)
+        #expect(most < 200 << 20)
+        try await bridge.stop()
+        Campaign.report(
+            "all brokers away",
+            "\(segments) segments; p99 before \(calm.p99) ms; drained in \(drain); at most \(most >> 20) MiB resident; "
+                + report.figures
+        )
+    }
+}
