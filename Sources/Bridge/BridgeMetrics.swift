@@ -55,6 +55,7 @@ package struct BridgeMetrics: Sendable {
     }
     enum LossReason: String, CaseIterable {
         case journalFull = "journal-full"
+        case parkedFull = "parked-full"
         case diskFailure = "disk-failure"
         case overload
         case shutdown
@@ -152,7 +153,10 @@ package struct BridgeMetrics: Sendable {
         ),
         ("journal_until_full_seconds", "Time until then at the net growth of the last minute; +Inf: not growing."),
         ("parked_journal_bytes", "Bytes of the parked journal's segment files."),
-        ("parked_journal_fill_ratio", "Share of its room that parked records hold; at 1 no more are parked."),
+        (
+            "parked_journal_fill_ratio",
+            "Share of their quota that parked records hold; at 1 events of refusing topics are lost."
+        ),
         (
             "parked_journal_until_full_seconds",
             "Time until then at the net growth of the last minute; +Inf: not growing."

@@ -91,6 +91,7 @@ package struct BridgeServices: Sendable {
         let logger = surroundings.logger
         let budget = DeadLetterBudget(journalBytes: settings.journal.maxBytes)
         let statusBox = ShipperStatusBox()
+        let gate = ParkingGate()
         let shipper = Shipper(
             settings: ShipperSettings(
                 producer: settings.producerConfiguration,
@@ -99,6 +100,8 @@ package struct BridgeServices: Sendable {
                 deadLetterTopic: settings.kafka.deadLetterTopic,
                 deadLetterBudget: budget,
                 firstOwnPosition: journal.statistics.next.rawValue,
+                parkingLimit: settings.parkingLimit,
+                parkingGate: gate,
                 didDeliver: surroundings.didDeliver
             ),
             journal: journal,
@@ -114,6 +117,7 @@ package struct BridgeServices: Sendable {
             portals: portals,
             journal: journal,
             deadLetterBudget: budget,
+            parkingGate: gate,
             metrics: metrics,
             logger: logger
         )
@@ -208,8 +212,10 @@ extension BridgeSettings {
     var parkedConfiguration: JournalConfiguration {
         JournalConfiguration(
             directory: parkedDirectory,
-            maxBytes: parkedMaxBytes,
-            segmentBytes: journal.segmentBytes,
+            // The quota is kept by refusing events. What the journal has already taken moves over in any case, or it would
+            // keep everything behind it there.
+            maxBytes: parkedMaxBytes + journal.maxBytes,
+            segmentBytes: min(journal.segmentBytes, max(parkedMaxBytes / 4, 512)),
             sync: journal.sync,
             tailBytes: 1 << 20
         )

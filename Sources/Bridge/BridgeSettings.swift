@@ -77,6 +77,10 @@ package struct BridgeSettings: Sendable {
         journal.parkedMaxBytes > 0 ? journal.parkedMaxBytes : max(journal.maxBytes / 4, leastParkedMaxBytes)
     }
 
+    /// What parked records may come to before further events of their topics are refused. An eighth of the quota is left for
+    /// records that only move to the parked journal's end, so that a full one can be emptied.
+    var parkingLimit: Int { parkedMaxBytes - parkedMaxBytes / 8 }
+
     /// Quota below which a record may be that can never be parked. It would stay in the journal for ever, and all behind it.
     var leastParkedMaxBytes: Int { (largestPayloadBytes + 4096) / 7 * 8 + 8 }
 

@@ -92,4 +92,55 @@ import Testing
             }
         }
     }
+
+    @Test func `when the parked quota is used up, a refusing topic costs its own events and nobody else's`()
+        async throws
+    {
+        try await Kafka.withCluster { cluster in
+            cluster.setTopicError("quota.crm.deal", .unknownTopicOrPartition)
+            let adjust: (inout BridgeSettings) -> Void = {
+                $0.kafka.parkAfter = .milliseconds(200)
+                $0.kafka.maxRecordBytes = 10_000
+                $0.journal.maxBytes = 512 << 10
+                $0.journal.parkedMaxBytes = 96 << 10
+            }
+            let servers = cluster.bootstrapServers
+            try await RunningBridge.with(servers: servers, prefix: "quota", adjust: adjust) { bridge in
+                let journal = bridge.bridge.journal
+                // More than the quota, taken before the topic is known to refuse: they move over all the same.
+                try await bridge.take(Self.numbered(1...60, pad: 2000))
+                try await wait(for: "the quota to be used up; \(bridge.logs.lines.suffix(3))") {
+                    bridge.logs.contains("error", "the quota of parked records is used up", "topics=quota.crm.deal")
+                }
+                try await wait(for: "the checkpoint to pass them") {
+                    journal.statistics.confirmedBelow == journal.statistics.next
+                }
+                #expect(try await bridge.post(Self.numbered(61...61, pad: 2000)[0]).status == 503)
+                let large = event("ONCRMLEADADD", id: "7", more: "&data[N]=" + String(repeating: "x", count: 20_000))
+                #expect(try await bridge.post(large).status == 503, "it would be parked as well")
+                #expect(bridge.metric("events_lost_total", [("reason", "parked-full")]) == 2)
+                #expect(
+                    bridge.logs.contains("error", "an event is lost", "reason=parked-full", "event=ONCRMDEALUPDATE")
+                )
+
+                // Several times the journal's size of others' events.
+                for round in 0..<10 {
+                    try await bridge.take(Self.numbered(round * 40 + 1...(round + 1) * 40, "ONCRMLEADADD", pad: 2000))
+                    try await bridge.waitForDelivery(of: (round + 1) * 40, to: "crm.lead")
+                    #expect(journal.statistics.heldBytes < 300 << 10)
+                }
+                try await bridge.expectSums()
+
+                cluster.setTopicError("quota.crm.deal", .noError)
+                try await bridge.waitForDelivery(of: 60, to: "crm.deal")
+                #expect(DeliveryTests.numbers(bridge.delivered(to: "crm.deal")) == Array(1...60))
+                try await wait(for: "events to be taken again") {
+                    bridge.logs.contains("notice", "events of all topics are taken")
+                }
+                try await bridge.take(Self.numbered(61...70))
+                try await bridge.waitForDelivery(of: 70, to: "crm.deal")
+                try await bridge.expectSums()
+            }
+        }
+    }
 }

@@ -184,6 +184,8 @@ import Testing
                 for code in [KafkaErrorCode.messageSizeTooLarge, .invalidRecord] {
                     let count = bridge.delivered.count
                     try await blocking { try cluster.setBroker(up: false) }
+                    // A client that takes the broker for present would begin a batch with the first ones.
+                    try await wait(for: "the outage to be known") { try await bridge.status().kafka.unreachable != nil }
                     try await bridge.take(Self.numbered(count + 1...count + 20))
                     try await wait(for: "one batch") { try await bridge.status().kafka.queuedRecords == 20 }
                     cluster.pushRequestErrors(.produce, [code])
@@ -300,48 +302,6 @@ import Testing
                 try await bridge.take(Self.numbered(21...21))
                 try await bridge.waitForDelivery(of: 1, to: "crm.deal")
                 #expect(DeliveryTests.numbers(bridge.delivered(to: "crm.deal")) == [21])
-            }
-        }
-    }
-
-    @Test func `when the parked quota is used up the rest stays in the journal and nothing is lost`() async throws {
-        try await Kafka.withCluster { cluster in
-            for topic in ["quota.crm.deal", "quota.crm.contact"] {
-                cluster.setTopicError(topic, .unknownTopicOrPartition)
-            }
-            let adjust: (inout BridgeSettings) -> Void = {
-                $0.kafka.parkAfter = .milliseconds(200)
-                $0.journal.parkedMaxBytes = 96 << 10
-            }
-            let servers = cluster.bootstrapServers
-            try await RunningBridge.with(servers: servers, prefix: "quota", adjust: adjust) { bridge in
-                try await bridge.take(Self.numbered(1...60, pad: 2000))
-                try await wait(for: "the quota to be used up") {
-                    bridge.logs.contains("the parked journal takes no more")
-                }
-                try await bridge.take(
-                    leads(1...20) + Self.numbered(61...80)
-                        + DeliveryTests.numbered(1...10, "ONCRMCONTACTADD", pad: 4000)
-                )
-                try await bridge.waitForDelivery(of: 20, to: "crm.lead")
-                try await bridge.expectSums()
-                #expect(bridge.metric("records_parked") > 0 && bridge.metric("records_waiting") > 0)
-
-                // One topic is mended while the other still fills the parked journal.
-                try await wait(for: "the contacts to be refused for longer than parkAfter") {
-                    try await bridge.status().kafka.refusingTopics.contains {
-                        $0.topic == "quota.crm.contact" && $0.seconds >= 1
-                    }
-                }
-                cluster.setTopicError("quota.crm.contact", .noError)
-                try await bridge.waitForDelivery(of: 10, to: "crm.contact")
-                #expect(DeliveryTests.numbers(bridge.delivered(to: "crm.contact")) == Array(1...10))
-
-                cluster.setTopicError("quota.crm.deal", .noError)
-                try await bridge.waitForDelivery(of: 80, to: "crm.deal")
-                #expect(DeliveryTests.numbers(bridge.delivered(to: "crm.deal")) == Array(1...80))
-                try await Self.waitForParked(0, bridge)
-                try await bridge.expectSums()
             }
         }
     }

@@ -32,8 +32,8 @@ struct BridgeSnapshot: Sendable {
             uptimeSeconds: Int((ContinuousClock.now - startedAt).components.seconds),
             connections: listener().openConnections,
             portals: portals.directory.count,
-            journal: StatusReport.JournalPart(main, mainFill(main)),
-            parked: StatusReport.JournalPart(parked, parkedFill(parked)),
+            journal: StatusReport.JournalPart(main, mainFill(main), maxBytes: settings.journal.maxBytes),
+            parked: StatusReport.JournalPart(parked, parkedFill(parked), maxBytes: settings.parkedMaxBytes),
             kafka: StatusReport.KafkaPart(
                 bootstrapServers: settings.kafka.bootstrapServers,
                 library: "librdkafka \(Librdkafka.version)",
@@ -86,7 +86,7 @@ struct BridgeSnapshot: Sendable {
     }
 
     func parkedFill(_ statistics: JournalStatistics) -> JournalFill {
-        JournalFill(heldBytes: statistics.heldBytes, limitBytes: statistics.parkingLimit, growth: fill.growth.parked)
+        JournalFill(heldBytes: statistics.heldBytes, limitBytes: settings.parkingLimit, growth: fill.growth.parked)
     }
 
     /// Read and not done, and of this run's records those that are not read yet. Records of earlier runs count once read.

@@ -23,12 +23,6 @@ struct JournalFill: Sendable {
     private static let longest = 10 * 365 * 86_400.0
 }
 
-extension JournalStatistics {
-    /// What parked records may come to: an eighth of the quota is left for records that only move to the journal's end, so
-    /// that a full one can be emptied.
-    var parkingLimit: Int { maxBytes - maxBytes / 8 }
-}
-
 /// The net growth of a number over the last minute. Pure.
 struct FillTrend {
     static let window: Duration = .seconds(60)

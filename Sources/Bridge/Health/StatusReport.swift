@@ -64,7 +64,8 @@ package struct StatusReport: Codable, Sendable {
 }
 
 extension StatusReport.JournalPart {
-    init(_ statistics: JournalStatistics, _ fill: JournalFill) {
+    /// - Parameter maxBytes: the quota, of which `bytes` are used.
+    init(_ statistics: JournalStatistics, _ fill: JournalFill, maxBytes: Int) {
         state =
             switch statistics.state {
             case .accepting: "accepting"
@@ -73,7 +74,7 @@ extension StatusReport.JournalPart {
             case .closed: "closed"
             }
         bytes = statistics.diskBytes
-        maxBytes = statistics.maxBytes
+        self.maxBytes = maxBytes
         fillRatio = fill.ratio
         secondsUntilFull = fill.secondsUntilFull
         pendingBytes = statistics.pendingBytes

@@ -161,6 +161,9 @@ final class EventReceiver: RequestHandler {
         // The sender made an unknown code up: it may be long and hold anything.
         let code = event.eventType == nil ? normalizer.shown(event.sentCode, longest: 64) : event.code
         let isOversized = record.bytes > context.settings.kafka.maxRecordBytes
+        if context.parkingGate.refuses(topic: record.topic, isSingle: isOversized) {
+            return lose(.parkedFull, memberID: event.memberID, code: code, responder)
+        }
         let stamp = StoredRecord.encode(record, flags: isOversized ? .oversized : [], into: &payload)
         switch append(stamp: stamp) {
         case .pending(let position):

@@ -11,6 +11,7 @@ struct IntakeContext: Sendable {
     let portals: PortalStore
     let journal: Journal
     let deadLetterBudget: DeadLetterBudget
+    let parkingGate: ParkingGate
     let metrics: BridgeMetrics
     let logger: Logger
 
@@ -19,6 +20,7 @@ struct IntakeContext: Sendable {
         portals: PortalStore,
         journal: Journal,
         deadLetterBudget: DeadLetterBudget,
+        parkingGate: ParkingGate,
         metrics: BridgeMetrics,
         logger: Logger
     ) throws(AddressRangeError) {
@@ -29,6 +31,7 @@ struct IntakeContext: Sendable {
         self.portals = portals
         self.journal = journal
         self.deadLetterBudget = deadLetterBudget
+        self.parkingGate = parkingGate
         self.metrics = metrics
         self.logger = logger
     }

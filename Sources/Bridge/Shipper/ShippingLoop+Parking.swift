@@ -33,7 +33,32 @@ extension ShippingLoop {
 
     func hasParkingRoom(_ bytes: Int) -> Bool {
         let statistics = lanes.parked.journal.statistics
-        return statistics.diskBytes + statistics.pendingBytes + bytes <= statistics.parkingLimit
+        return statistics.diskBytes + statistics.pendingBytes + bytes <= statistics.maxBytes - statistics.maxBytes / 8
+    }
+
+    /// Closes the gate when the parked records have used up their quota, and opens it when an eighth of it is free again.
+    func watchParkingGate() {
+        guard status.parked > 0 || isGateClosed else { return }
+        let held = lanes.parked.journal.statistics.heldBytes
+        guard held >= (isGateClosed ? settings.parkingLimit / 8 * 7 : settings.parkingLimit) else {
+            if isGateClosed {
+                isGateClosed = false
+                settings.parkingGate.open()
+                logger.notice("there is room for parked records again; events of all topics are taken")
+            }
+            return
+        }
+        let topics = Set(lanes.main.faults.filter { $0.value.route == .parked }.keys)
+        settings.parkingGate.close(to: topics)
+        guard !isGateClosed else { return }
+        isGateClosed = true
+        logger.error(
+            "the quota of parked records is used up; events of topics that refuse their records are lost from now on",
+            metadata: [
+                "topics": "\(topics.sorted().prefix(20).joined(separator: " "))", "bytes": "\(held)",
+                "limit": "\(settings.parkingLimit)", "mend": "mend the topics, or raise journal.parkedMaxBytes",
+            ]
+        )
     }
 
     /// The parked journal takes nothing: the record stays in the main journal and is tried again.
@@ -45,7 +70,7 @@ extension ShippingLoop {
             isParkingFull = true
             logger.error(
                 "the parked journal takes no more; records that cannot be sent stay in the journal",
-                metadata: ["mend": "mend the topics that refuse, or raise journal.parkedMaxBytes"]
+                metadata: ["mend": "mend the topics that refuse, and look at the parked journal's disk"]
             )
         }
         parking.retry(from: position, at: now + min(.seconds(5), max(settings.parkAfter, .milliseconds(100))))
@@ -55,6 +80,7 @@ extension ShippingLoop {
         for resolution in inbox.takeResolutions() {
             while let entry = parking.next(through: resolution.through) {
                 let isCommitted = resolution.outcome == .committed
+                if !isCommitted { isParkingBroken = true }
                 if isCommitted { lanes.parked.isIdle = false }
                 switch entry.lane {
                 case .main where isCommitted:
@@ -76,6 +102,8 @@ extension ShippingLoop {
                 }
             }
         }
+        // All that was appended after a failure has failed as well, and nothing changes places.
+        if isParkingBroken, parking.isEmpty, parkAppender.resume() { isParkingBroken = false }
     }
 
     /// One parked record of `topic` less, or several. With the last one, the topic's records go the direct way again.

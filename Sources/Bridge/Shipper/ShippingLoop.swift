@@ -40,6 +40,10 @@ final class ShippingLoop {
     var singles: SingleRecords
     /// Said once, until the parked journal takes records again.
     var isParkingFull = false
+    /// No more events are taken that would be parked.
+    var isGateClosed = false
+    /// An append to the parked journal failed, and it takes none until those behind it are settled.
+    var isParkingBroken = false
     /// Records of the parked journal are not moved before this moment: there was no room.
     var movesFrom: ContinuousClock.Instant
 
@@ -74,7 +78,7 @@ final class ShippingLoop {
         movesFrom = now
         rebuildsFrom = now
         lanes = (ShippingLane(name: .main, journal: journal), ShippingLane(name: .parked, journal: parkedJournal))
-        parkAppender = parkedJournal.makeAppender { resolution in inbox.post(resolution) }
+        parkAppender = parkedJournal.makeAppender(breaksOff: true) { resolution in inbox.post(resolution) }
         producer = try KafkaProducer(settings.producer) { [inbox] event in inbox.observe(event) }
         inbox.attach(producer.wakeHandle)
     }
@@ -102,6 +106,7 @@ final class ShippingLoop {
             ship(lanes.parked, now: now)
             ship(lanes.main, now: now)
             giveUpUnreadable()
+            watchParkingGate()
             lanes.main.confirm()
             lanes.parked.confirm()
             publishStatus(now: now)
