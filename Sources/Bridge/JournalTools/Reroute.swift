@@ -278,7 +278,8 @@ private final class RerouteOutput {
     private static func error(_ failure: AppendFailure) -> JournalToolError {
         switch failure {
         case .disk(let error): JournalToolError("\(error); everything is as it was")
-        case .full, .closed: JournalToolError("the records could not be written (\(failure)); everything is as it was")
+        case .full, .closed, .brokenOff:
+            JournalToolError("the records could not be written (\(failure)); everything is as it was")
         }
     }
 }

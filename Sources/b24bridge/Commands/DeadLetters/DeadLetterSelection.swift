@@ -119,7 +119,7 @@ extension DeadLetter {
 }
 
 /// `2 unknown-portal, 1 bad-token`, the most frequent first.
-struct Tally {
+struct LetterCounts {
     private var counts: [String: Int] = [:]
     private(set) var total = 0
 

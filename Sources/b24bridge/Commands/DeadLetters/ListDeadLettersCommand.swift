@@ -36,7 +36,7 @@ struct ListDeadLettersCommand: AsyncParsableCommand {
         ignoreBrokenPipes()
         let settings = try LoadedConfiguration.load(configuration).settings
         var newest = NewestLetters(limit: limit)
-        var tally = Tally()
+        var tally = LetterCounts()
         try selection.read(settings) { letter in
             tally.add(letter.reason)
             newest.add(letter)

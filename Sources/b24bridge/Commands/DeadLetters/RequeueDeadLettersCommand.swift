@@ -65,7 +65,7 @@ struct RequeueDeadLettersCommand: AsyncParsableCommand {
         let sender = try RecordSender(settings: loaded.settings, timeout: .seconds(selection.timeout))
         defer { sender.close() }
         var admitted = 0
-        var left = Tally()
+        var left = LetterCounts()
         // What was handed over by then is waited for, whatever ends the reading.
         var end: (any Error)?
         do {
