@@ -56,7 +56,7 @@ import Testing
         defer { load.stop() }
         load.direct(to: port)
         try await eventually("100 events are answered") { load.outcome.acknowledged.count >= 100 }
-        try await setLimit(of: bridge, 16)
+        try await setLimit(of: bridge, 3)
         try await eventually("the journal finds no descriptor") { !load.outcome.refused.isEmpty }
         try await setLimit(of: bridge, 1024)
         let began = ContinuousClock.now
@@ -96,8 +96,7 @@ import Testing
     @Test func noDescriptorIsLeft() async throws {
         try await Siege.run("EMFILE", try Setup(), memoryMiB: 48) { siege in
             let usual = try await processorShare(of: siege, for: .seconds(1))
-            let before = try siege.figures()
-            try await setLimit(of: siege.bridge, before.openFiles)
+            try await setLimit(of: siege.bridge, 3)
             let waiting = try await onThread {
                 HeldConnections(try (0..<20).map { _ in try RawConnection(port: siege.port) })
             }
