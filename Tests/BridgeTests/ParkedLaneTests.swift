@@ -99,7 +99,8 @@ import Testing
         try await Kafka.withCluster { cluster in
             cluster.setTopicError("quota.crm.deal", .unknownTopicOrPartition)
             let adjust: (inout BridgeSettings) -> Void = {
-                $0.kafka.parkAfter = .milliseconds(200)
+                // So long that all are taken before.
+                $0.kafka.parkAfter = .seconds(3)
                 $0.kafka.maxRecordBytes = 10_000
                 $0.journal.maxBytes = 512 << 10
                 $0.journal.parkedMaxBytes = 96 << 10
@@ -139,6 +140,39 @@ import Testing
                 }
                 try await bridge.take(Self.numbered(61...70))
                 try await bridge.waitForDelivery(of: 70, to: "crm.deal")
+                try await bridge.expectSums()
+            }
+        }
+    }
+
+    @Test func `while Kafka is away a parked topic's events wait in the journal and not in the smaller quota`()
+        async throws
+    {
+        try await Kafka.withCluster { cluster in
+            cluster.setTopicError("away.crm.deal", .unknownTopicOrPartition)
+            let adjust: (inout BridgeSettings) -> Void = {
+                $0.kafka.parkAfter = .milliseconds(200)
+                $0.journal.parkedMaxBytes = 96 << 10
+            }
+            try await RunningBridge.with(servers: cluster.bootstrapServers, prefix: "away", adjust: adjust) { bridge in
+                try await bridge.take(Self.numbered(1...5))
+                try await wait(for: "the topic to be parked") {
+                    _ = try await bridge.get("/metrics")
+                    return bridge.metric("records_parked") == 5
+                }
+                try await blocking { try cluster.setBroker(up: false) }
+                try await wait(for: "the outage to be known") { try await bridge.status().kafka.unreachable != nil }
+                // Twice the quota.
+                try await bridge.take(Self.numbered(6...105, pad: 2000))
+                try await wait(for: "all to be read") { try await bridge.status().kafka.waitingRecords == 100 }
+                #expect(bridge.metric("records_moved_to_parked_total") == 5)
+                #expect(!bridge.logs.contains("the quota of parked records is used up"))
+                try await bridge.expectSums()
+                cluster.setTopicError("away.crm.deal", .noError)
+                try await blocking { try cluster.setBroker(up: true) }
+                try await bridge.waitForDelivery(of: 105, to: "crm.deal")
+                #expect(DeliveryTests.numbers(bridge.delivered(to: "crm.deal")) == Array(1...105))
+                #expect(bridge.metric("events_lost_total", [("reason", "parked-full")]) == 0)
                 try await bridge.expectSums()
             }
         }

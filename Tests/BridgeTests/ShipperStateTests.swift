@@ -191,7 +191,8 @@ import Testing
                 lane: .main,
                 position: position * 10,
                 parked: JournalPosition(position),
-                topic: position == 2 ? nil : "t"
+                topic: position == 2 ? nil : "t",
+                bytes: 100
             )
             queue.append(entry)
         }

@@ -72,7 +72,8 @@ package struct Replay: Sendable {
                 deadLetterTopic: settings.kafka.deadLetterTopic,
                 deadLetterBudget: DeadLetterBudget(journalBytes: settings.journal.maxBytes),
                 firstOwnPosition: journal.statistics.next.rawValue,
-                parkingLimit: settings.parkingLimit,
+                // No events come in here.
+                parkingLimit: .max,
                 parkingGate: ParkingGate(),
                 didDeliver: { counter.count($0) },
                 singlesInterval: .seconds(5)

@@ -10,6 +10,8 @@ struct ParkingQueue {
         let parked: JournalPosition
         /// `nil`: a record that is parked for its own sake, not for its topic's.
         let topic: String?
+        /// Of the payload.
+        let bytes: Int
     }
 
     private var entries: Deque<Entry> = []

@@ -14,7 +14,7 @@ struct ShipperSettings: Sendable {
     var deadLetterBudget: DeadLetterBudget
     /// Lower positions were written by earlier runs.
     var firstOwnPosition: UInt64
-    /// Bytes of parked records that cannot be given up from which on the gate is closed.
+    /// Payload bytes of parked records from which on the gate is closed.
     var parkingLimit: Int
     var parkingGate: ParkingGate
     /// Called on the shipper's thread for each record that Kafka confirmed.

@@ -113,11 +113,10 @@ final class ShippingLane {
 
     /// The record that has been in flight for longer than `patience`, if it is the oldest one. Looks once a second.
     ///
-    /// - Parameter trials: whether the trials of refusing topics count; those may take as long as they like.
-    func stalled(for patience: Duration, countingTrials trials: Bool, now: ContinuousClock.Instant) -> UInt64? {
+    /// - Parameter ignored: positions that may take as long as they like.
+    func stalled(for patience: Duration, except ignored: Set<UInt64>, now: ContinuousClock.Instant) -> UInt64? {
         if let nextStallCheck, now < nextStallCheck { return nil }
         nextStallCheck = now + min(.seconds(1), patience / 4)
-        let ignored = trials ? [] : Set(faults.values.compactMap(\.probing))
         guard let position = window.firstInFlight(except: ignored) else {
             oldestInFlight = nil
             return nil
@@ -129,24 +128,28 @@ final class ShippingLane {
         return now - oldest.since >= patience ? position : nil
     }
 
+    func forgetOldestInFlight() { oldestInFlight = nil }
+
     /// The record at `position`, if it can still be read, in the block that it was read with.
     func record(at position: UInt64) throws(JournalError) -> (block: RecordBlock, index: Int)? {
         if let probed, let index = probed.index(of: position) { return (probed, index) }
         let target = JournalPosition(rawValue: position)
-        let isAhead = probed.map { target > $0.last && position - $0.last.rawValue < Self.readOn } ?? false
         // Going to a position means reading its segment from the beginning, so read on where that is likely to be less.
-        if !isAhead { probeReader.seek(to: target) }
+        var left = probed.map { target > $0.last } ?? false ? Self.readOnBytes : 0
+        if left == 0 { probeReader.seek(to: target) }
         repeat {
             probed = nil
-            // So much at once that the records behind it are there as well when they are wanted.
-            probed = try probeReader.next(maxBytes: 256 << 10)
+            // So much at once that some records behind it are there as well when they are wanted.
+            probed = try probeReader.next(maxBytes: 64 << 10)
+            left -= probed?.memoryBytes ?? 0
+            if left <= 0, let found = probed, found.last < target { probeReader.seek(to: target) }
         } while probed.map { $0.last < target } ?? false
         guard let probed, let index = probed.index(of: position) else { return nil }
         return (probed, index)
     }
 
-    /// So many positions ahead are reached by reading on.
-    private static let readOn: UInt64 = 20_000
+    /// What is not found in so many bytes is gone to.
+    private static let readOnBytes = 16 << 20
 
     /// Tells the journal how far everything is done. The journal makes it durable before it deletes anything.
     func confirm() {

@@ -21,7 +21,15 @@ extension ShippingLoop {
         switch parkAppender.append(record.payload) {
         case .pending(let parked):
             lanes.main.window[position] = .parking
-            parking.append(ParkingQueue.Entry(lane: .main, position: position, parked: parked, topic: topic))
+            parking.append(
+                ParkingQueue.Entry(
+                    lane: .main,
+                    position: position,
+                    parked: parked,
+                    topic: topic,
+                    bytes: record.payload.count
+                )
+            )
             if let topic { parkedByTopic[topic, default: 0] += 1 }
         case .refused(.overloaded) where !parking.isEmpty: return false
         case .refused: holdUntilParkable(position, topic: topic, now: now)
@@ -31,31 +39,40 @@ extension ShippingLoop {
 
     func canPark(_ bytes: Int) -> Bool { parking.retryFrom == nil && hasParkingRoom(bytes) }
 
+    /// Both journals together keep to their quotas, whatever moves from one to the other.
+    ///
+    /// While no broker can be reached nothing is parked: what comes then waits in the journal, which is larger.
     func hasParkingRoom(_ bytes: Int) -> Bool {
-        let statistics = lanes.parked.journal.statistics
-        return statistics.diskBytes + statistics.pendingBytes + bytes <= statistics.maxBytes - statistics.maxBytes / 8
+        guard inbox.brokersUnreachable == nil else { return false }
+        let parked = lanes.parked.journal.statistics
+        let taken = parked.diskBytes + parked.pendingBytes + bytes
+        return taken <= parked.maxBytes - parked.maxBytes / 8
+            && taken + lanes.main.journal.statistics.diskBytes <= parked.maxBytes
     }
 
-    /// Closes the gate when the parked records have used up their quota, and opens it when an eighth of it is free again.
+    /// Closes the gate to topics that refuse while the parked records have used up their quota, and opens it when an eighth of
+    /// that is free again. A topic that takes its parked records is let through.
     func watchParkingGate() {
-        guard status.parked > 0 || isGateClosed else { return }
-        let held = lanes.parked.journal.statistics.heldBytes
-        guard held >= (isGateClosed ? settings.parkingLimit / 8 * 7 : settings.parkingLimit) else {
-            if isGateClosed {
-                isGateClosed = false
+        guard status.parked > 0 || gateTopics != nil, inbox.brokersUnreachable == nil else { return }
+        guard parkedBytes >= (gateTopics == nil ? settings.parkingLimit : settings.parkingLimit / 8 * 7) else {
+            if gateTopics != nil {
+                gateTopics = nil
                 settings.parkingGate.open()
                 logger.notice("there is room for parked records again; events of all topics are taken")
             }
             return
         }
-        let topics = Set(lanes.main.faults.filter { $0.value.route == .parked }.keys)
+        let topics = Set(
+            lanes.main.faults.filter { $0.value.route == .parked && lanes.parked.faults[$0.key] != nil }.keys
+        )
         settings.parkingGate.close(to: topics)
-        guard !isGateClosed else { return }
-        isGateClosed = true
+        let new = topics.subtracting(gateTopics ?? [])
+        gateTopics = topics.union(gateTopics ?? [])
+        guard !new.isEmpty else { return }
         logger.error(
             "the quota of parked records is used up; events of topics that refuse their records are lost from now on",
             metadata: [
-                "topics": "\(topics.sorted().prefix(20).joined(separator: " "))", "bytes": "\(held)",
+                "topics": "\(new.sorted().prefix(20).joined(separator: " "))", "bytes": "\(parkedBytes)",
                 "limit": "\(settings.parkingLimit)", "mend": "mend the topics, or raise journal.parkedMaxBytes",
             ]
         )
@@ -66,7 +83,7 @@ extension ShippingLoop {
         lanes.main.window[position] = .held
         // Should its topic take records again before, none may overtake it.
         if let topic { lanes.main.faults[topic]?.hold(position) }
-        if parking.retryFrom == nil, !isParkingFull {
+        if parking.retryFrom == nil, !isParkingFull, inbox.brokersUnreachable == nil {
             isParkingFull = true
             logger.error(
                 "the parked journal takes no more; records that cannot be sent stay in the journal",
@@ -87,6 +104,7 @@ extension ShippingLoop {
                     lanes.main.window[entry.position] = .done
                     metrics.parked.increment()
                     status.parked += 1
+                    parkedBytes += entry.bytes
                     isParkingFull = false
                 case .main:
                     holdUntilParkable(entry.position, topic: entry.topic, now: clock.now)
@@ -130,7 +148,8 @@ extension ShippingLoop {
                 lane: lane.name,
                 position: position,
                 parked: parked,
-                topic: lane === lanes.parked ? topic : nil
+                topic: lane === lanes.parked ? topic : nil,
+                bytes: payload.count
             )
         )
         logger.error(
@@ -193,7 +212,7 @@ extension ShippingLoop {
             window[window.base] == .heldAlone
         else { return }
         let statistics = lane.journal.statistics
-        guard window.open == held || statistics.diskBytes > statistics.maxBytes / 2 else { return }
+        guard window.open == held || statistics.diskBytes > settings.parkingLimit / 2 else { return }
         guard let (block, index) = try? lane.record(at: window.base),
             case .pending(let parked) = parkAppender.append(block[index].payload)
         else {
@@ -204,33 +223,56 @@ extension ShippingLoop {
         }
         let position = window.base
         lane.window[position] = .parking
-        parking.append(ParkingQueue.Entry(lane: .parked, position: position, parked: parked, topic: nil))
+        let bytes = block[index].payload.count
+        parking.append(
+            ParkingQueue.Entry(lane: .parked, position: position, parked: parked, topic: nil, bytes: bytes)
+        )
     }
 
     // MARK: Start
 
-    /// After a start: topics that have parked records stay parked until those are delivered.
-    func countParkedRecords() {
+    /// After a start: topics that have parked records stay parked until those are delivered. Nothing may be sent before they
+    /// are known, or it would overtake them, so this waits for a disk that fails.
+    ///
+    /// - Returns: false when asked to stop meanwhile.
+    func countParkedRecords() -> Bool {
         let reader = lanes.parked.journal.makeReader()
-        var failures = 0
+        var hasFailed = false
         while true {
             do {
                 guard let block = try reader.next(maxBytes: settings.readBytes) else { break }
                 for index in 0..<block.count {
                     status.parked += 1
+                    parkedBytes += block[index].payload.count
                     metrics.recovered.increment()
                     guard let stored = StoredRecord(block[index].payload), !stored.isSingle else { continue }
                     parkedByTopic[stored.topicName, default: 0] += 1
                 }
             } catch {
-                // The reader passes over what it cannot read after a few tries.
-                failures += 1
-                logger.error("the parked journal cannot be read", metadata: ["error": "\(error)"])
-                if failures > 10 { break }
+                if !hasFailed {
+                    logger.error(
+                        "the parked journal cannot be read; nothing is sent before it can",
+                        metadata: ["error": "\(error)"]
+                    )
+                }
+                hasFailed = true
+                guard inbox.stopDeadline == nil else { return false }
+                // A pause that a stop ends. The reader passes over what the disk fails to read for long.
+                _ = producer.poll(upTo: .seconds(1), maxReports: 1) { _ in }
             }
         }
         for topic in parkedByTopic.keys {
             lanes.main.faults[topic] = TopicFault(route: .parked, now: clock.now)
         }
+        return true
+    }
+
+    /// With nothing left in the parked journal no topic is parked, whatever was counted of records that were lost there.
+    func forgetEmptyParking() {
+        guard !parkedByTopic.isEmpty, parking.isEmpty, lanes.parked.isIdle, lanes.parked.window.open == 0 else {
+            return
+        }
+        for (topic, left) in parkedByTopic { unpark(topic, left) }
+        (parkedBytes, status.parked) = (0, 0)
     }
 }

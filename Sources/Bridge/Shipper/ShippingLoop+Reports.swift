@@ -36,6 +36,7 @@ extension ShippingLoop {
         if lane === lanes.parked {
             metrics.deliveredParked.increment()
             status.parked -= 1
+            parkedBytes -= record.payload.count
             if stored.isSingle {
                 if singles.trying == position { singles.tried(again: false, now: clock.now) }
             } else {
@@ -173,12 +174,20 @@ extension ShippingLoop {
     /// The records in flight can only be taken back all together. So that an outage of the cluster parks nothing, others
     /// must be arriving, or have no room beside it while brokers can be reached.
     func takeBackStalledTopic(now: ContinuousClock.Instant) {
+        guard inbox.brokersUnreachable == nil else {
+            // Patience begins when they are back.
+            for lane in [lanes.main, lanes.parked] { lane.forgetOldestInFlight() }
+            return
+        }
         let patience = max(settings.parkAfter, Self.shortestStall)
         for lane in [lanes.main, lanes.parked] where !lane.isTakingBack {
-            guard let position = lane.stalled(for: patience, countingTrials: lane === lanes.main, now: now),
+            // What is parked already may be tried for as long as it takes.
+            let trials =
+                lane === lanes.main ? [] : Set(lane.faults.values.compactMap(\.probing)).union([singles.trying ?? 0])
+            guard let position = lane.stalled(for: patience, except: trials, now: now),
                 lane === lanes.parked || canPark(0)
             else { continue }
-            guard othersArrive(now: now) || !hasRoom(lane), inbox.brokersUnreachable == nil,
+            guard othersArrive(now: now) || !hasRoom(lane),
                 let (block, index) = try? lane.record(at: position),
                 let stored = StoredRecord(block[index].payload), !stored.isSingle
             else { continue }
@@ -211,12 +220,8 @@ extension ShippingLoop {
                 "records of the journal can no longer be read and are given up; the file is kept in set-aside/",
                 metadata: ["records": "\(count)", "journal": "\(lane.name.rawValue)", "mend": "check the volume"]
             )
-            guard lane === lanes.parked else { continue }
-            status.parked -= count
-            // Nobody knows what topics they had. With none left, all topics go the direct way again.
-            if lane.window.open == 0, parking.isEmpty {
-                for (topic, left) in parkedByTopic { unpark(topic, left) }
-            }
+            // What topics and bytes they had nobody knows; see `forgetEmptyParking`.
+            if lane === lanes.parked { status.parked -= count }
         }
     }
 
@@ -224,8 +229,9 @@ extension ShippingLoop {
         guard lane.window[position] == .held, let (block, index) = try? lane.record(at: position),
             let stored = StoredRecord(block[index].payload)
         else {
-            // Not where it was: let the reader look again from there.
+            // Not where it was, or not readable at the moment: let the reader look again from there.
             lane.faults[topic]?.lostTrack()
+            lane.faults[topic]?.nextTry = now + .seconds(1)
             lane.rewind(to: position)
             return
         }

@@ -40,8 +40,10 @@ final class ShippingLoop {
     var singles: SingleRecords
     /// Said once, until the parked journal takes records again.
     var isParkingFull = false
-    /// No more events are taken that would be parked.
-    var isGateClosed = false
+    /// Payload bytes of the parked records.
+    var parkedBytes = 0
+    /// Topics to which the parking gate has been closed since it was; `nil`: it is open.
+    var gateTopics: Set<String>?
     /// An append to the parked journal failed, and it takes none until those behind it are settled.
     var isParkingBroken = false
     /// Records of the parked journal are not moved before this moment: there was no room.
@@ -89,7 +91,7 @@ final class ShippingLoop {
     func run() throws(KafkaConfigurationError) {
         defer { close() }
         status.isRunning = true
-        countParkedRecords()
+        guard countParkedRecords() else { return }
         while true {
             settleParking()
             let now = clock.now
@@ -106,6 +108,7 @@ final class ShippingLoop {
             ship(lanes.parked, now: now)
             ship(lanes.main, now: now)
             giveUpUnreadable()
+            forgetEmptyParking()
             watchParkingGate()
             lanes.main.confirm()
             lanes.parked.confirm()

@@ -23,7 +23,7 @@ import Testing
             let connections = try await onThread {
                 HeldConnections(try (0..<count).map { _ in try RawConnection(port: siege.port) })
             }
-            try await siege.moreAnswers(Campaign.pick(short: 300, full: 5000))
+            try await siege.moreAnswers(Campaign.pick(short: 300, full: 2000))
             let open = try await siege.metric("connections")
             // Beyond the bound those that never said anything go.
             if count < 9000 { #expect(open >= Double(count)) }
