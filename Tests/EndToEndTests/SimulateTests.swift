@@ -157,15 +157,10 @@ import Testing
         setup.settings["http"] = ["port": port]
         let arguments = try Self.arguments(setup, port: port, ["--verify", "--hold", "--rate", "300"])
         let simulation = try RunningProgram(BuiltProducts.bridge, arguments)
-        func committed(_ bridge: Bridge) async throws -> Int {
-            let status = try await httpRequest("GET", "/metrics", port: try await bridge.port("admin")).body
-            let line = status.split(separator: "\n").first { $0.hasPrefix("b24bridge_records_committed_total") }
-            return line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
-        }
-        try await waitFor("events come") { try await committed(first) >= 100 }
+        try await eventually("events come") { try await first.metric("records_committed_total") >= 100 }
         try await first.program.killAtOnce()
         let second = try setup.start()
-        try await waitFor("events come again") { try await committed(second) >= 100 }
+        try await eventually("events come again") { try await second.metric("records_committed_total") >= 100 }
         simulation.send(SIGINT)
         let end = try await simulation.waitForEnd(within: .seconds(60))
         #expect(end == .exit(0), "\(simulation.standardError)")
@@ -185,11 +180,7 @@ import Testing
             BuiltProducts.bridge,
             try Self.arguments(setup, port: port, ["--rate", "50", "--duration", "10m", "--request-timeout", "1s"])
         )
-        try await waitFor("events come") {
-            let status = try await httpRequest("GET", "/metrics", port: try await bridge.port("admin")).body
-            return !status.contains("b24bridge_records_committed_total 0")
-                && status.contains("b24bridge_records_committed_total")
-        }
+        try await eventually("events come") { try await bridge.metric("records_committed_total") > 0 }
         try await bridge.program.killAtOnce()
         #expect(try await simulation.waitForEnd(within: .seconds(30)) == .exit(1))
         #expect(try Self.report(simulation.standardOutput)["end"] as? String == "noAnswer")
@@ -244,20 +235,5 @@ import Testing
         Self.expectGood(try Self.report(run.output))
         stage.send(SIGTERM)
         #expect(try await stage.waitForEnd() == .exit(0))
-    }
-
-    private func waitFor(
-        _ what: String,
-        sourceLocation: SourceLocation = #_sourceLocation,
-        _ condition: () async throws -> Bool
-    ) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while try await !condition() {
-            guard ContinuousClock.now < deadline else {
-                Issue.record("not in time: \(what)", sourceLocation: sourceLocation)
-                throw NotInTime(description: what)
-            }
-            try await Task.sleep(for: .milliseconds(20))
-        }
     }
 }

@@ -42,7 +42,7 @@ import Testing
         try await limitFileSize(bridge, "200000")
         let limited = try await post(20..<320, port: port)
         #expect(limited.refused == [])
-        #expect(try await bridge.metricSum("journal_segments_abandoned_total") >= 1)
+        #expect(try await bridge.metric("journal_segments_abandoned_total") >= 1)
 
         // Nothing can be written.
         try await limitFileSize(bridge, "0")
@@ -53,16 +53,17 @@ import Testing
         #expect(bridge.program.currentEnd() == nil)
 
         try await limitFileSize(bridge, "unlimited")
-        try await eventuallyHolds("readiness returns by itself") { try await bridge.answersReady() }
+        try await eventually("readiness returns by itself") { try await bridge.answersReady() }
         let after = try await post(340..<360, port: port)
         #expect(after.refused == [])
         let acknowledged = before.acknowledged.union(limited.acknowledged).union(after.acknowledged)
         try await eventually("all that was acknowledged arrives") { acknowledged.isSubset(of: reader.numbers) }
         #expect(DeliveryOrder.faults(in: reader.records, kills: 0).filter { $0.contains("out of order") } == [])
         try await bridge.stop()
-        print(
-            "fault: limit of file size: \(acknowledged.count) acknowledged, \(none.refused.count) refused with 503,",
-            "\(acknowledged.subtracting(reader.numbers).count) missing"
+        Campaign.report(
+            "limit of file size",
+            "\(acknowledged.count) acknowledged, \(none.refused.count) refused with 503, "
+                + "\(acknowledged.subtracting(reader.numbers).count) missing"
         )
     }
 
@@ -90,7 +91,7 @@ import Testing
         setup.settings["journal"] = ["segmentBytes": "128KiB", "retain": "1h"]
         let directory = setup.folder.file("journal")
         guard let volume = try await SmallVolume(directory, options: "size=2m") else {
-            return print("fault: full volume: skipped, this process may not mount a tmpfs")
+            return Campaign.report("full volume", "skipped, this process may not mount a tmpfs")
         }
         do {
             let reader = RecordReader(setup.dealTopic, at: cluster.servers)
@@ -110,16 +111,17 @@ import Testing
             try await eventually("all that was acknowledged arrives", within: .seconds(40)) {
                 acknowledged.isSubset(of: reader.numbers)
             }
-            try await eventuallyHolds("readiness returns by itself") { try await bridge.answersReady() }
+            try await eventually("readiness returns by itself") { try await bridge.answersReady() }
             let after = try await post(1500..<1520, port: port)
             #expect(after.refused == [])
             acknowledged.formUnion(after.acknowledged)
             try await eventually("the last arrive") { acknowledged.isSubset(of: reader.numbers) }
             #expect(DeliveryOrder.faults(in: reader.records, kills: 0).filter { $0.contains("out of order") } == [])
             try await bridge.stop()
-            print(
-                "fault: full volume of 2 MiB: \(acknowledged.count) acknowledged, \(full.refused.count) refused with 503,",
-                "\(acknowledged.subtracting(reader.numbers).count) missing, ready again by itself"
+            Campaign.report(
+                "full volume of 2 MiB",
+                "\(acknowledged.count) acknowledged, \(full.refused.count) refused with 503, "
+                    + "\(acknowledged.subtracting(reader.numbers).count) missing, ready again by itself"
             )
         } catch {
             try await volume.remove()
@@ -132,13 +134,13 @@ import Testing
         let setup = try Setup(servers: Cluster.nowhere)
         let directory = setup.folder.file("journal")
         guard let volume = try await SmallVolume(directory, options: "ro,size=1m") else {
-            return print("fault: volume that cannot be written: skipped, this process may not mount a tmpfs")
+            return Campaign.report("volume that cannot be written", "skipped, this process may not mount a tmpfs")
         }
         let result = try await runBridge(["serve", "--config", try setup.write()])
         try await volume.remove()
         #expect(result.end == .exit(1))
         #expect(result.errors.contains(directory + "/lock"))
         #expect(result.errors.contains("mount the volume writable"))
-        print("fault: volume that cannot be written: ended with 1 and named the file and the mend")
+        Campaign.report("volume that cannot be written", "ended with 1 and named the file and the mend")
     }
 }

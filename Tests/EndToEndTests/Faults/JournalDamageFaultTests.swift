@@ -168,10 +168,10 @@ import Testing
         #expect(reader.numbers.isDisjoint(with: lost))
         #expect(DeliveryOrder.faults(in: reader.records, kills: 0).filter { $0.contains("out of order") } == [])
 
-        let damagedBytes = try await bridge.metricSum("journal_damaged_bytes_total")
+        let damagedBytes = try await bridge.metric("journal_damaged_bytes_total")
         #expect(damage.damagesBytes ? damagedBytes > 0 : damagedBytes == 0)
         if let finding = damage.finding {
-            #expect(try await bridge.metricSum("journal_findings_total{kind=\"\(finding)\"}") >= 1)
+            #expect(try await bridge.metric("journal_findings_total{kind=\"\(finding)\"}") >= 1)
         }
         if let file {
             #expect(bridge.log().contains { ($0["file"] as? String)?.hasSuffix(file) == true }, "the log names \(file)")
@@ -179,10 +179,11 @@ import Testing
         try await bridge.stop()
         let kept = (try? FileManager.default.contentsOfDirectory(atPath: directory + "/set-aside")) ?? []
         if damage.damagesBytes || damage.finding == "newer-version" { #expect(!kept.isEmpty, "set aside") }
-        print(
-            "fault: journal damage, \(damage.name): 150 acknowledged, \(lost.count) destroyed,",
-            "\(reader.numbers.intersection(due).count) delivered of \(due.count) readable, \(Int(damagedBytes)) bytes",
-            "damaged, \(kept.count) set aside, started in \(ready)"
+        Campaign.report(
+            "journal damage, \(damage.name)",
+            "150 acknowledged, \(lost.count) destroyed, "
+                + "\(reader.numbers.intersection(due).count) delivered of \(due.count) readable, \(Int(damagedBytes)) bytes "
+                + "damaged, \(kept.count) set aside, started in \(ready)"
         )
     }
 
@@ -197,6 +198,6 @@ import Testing
         )
         #expect(try await post(SampleEvent.form(), port: port).status == 200)
         try await first.program.killAtOnce()
-        print("fault: two processes on one journal: the second ended with 1 and named the directory")
+        Campaign.report("two processes on one journal", "the second ended with 1 and named the directory")
     }
 }

@@ -68,32 +68,6 @@ struct SegmentFile {
     }
 }
 
-extension Bridge {
-    /// The sum over all values of a metric.
-    func metricSum(_ name: String) async throws -> Double {
-        let text = try await httpRequest("GET", "/metrics", port: try await port("admin")).body
-        return text.split(separator: "\n").reduce(0) { sum, line in
-            guard line.hasPrefix("b24bridge_" + name), let value = line.split(separator: " ").last else { return sum }
-            return sum + (Double(value) ?? 0)
-        }
-    }
-
-    func answersReady() async throws -> Bool {
-        try await httpRequest("GET", "/readyz", port: try await port("admin")).status == 200
-    }
-}
-
-/// Waits for something that is itself asked for.
-func eventuallyHolds(_ what: String, within limit: Duration = .seconds(20), _ holds: () async throws -> Bool)
-    async throws
-{
-    let deadline = ContinuousClock.now + limit
-    while try await !holds() {
-        guard ContinuousClock.now < deadline else { throw NotInTime(description: "not within \(limit): \(what)") }
-        try await Task.sleep(for: .milliseconds(20))
-    }
-}
-
 /// What an event of a fault test says of itself: a client that posts in order, see ``DeliveryOrder``.
 func numberedForm(_ number: Int, key: Int, padding: Int = 0) -> String {
     SampleEvent.form(id: "\(key)", number: "\(key)-\(number)&data[FIELDS][X]=" + String(repeating: "x", count: padding))

@@ -9,7 +9,7 @@ import Testing
         let kills = Campaign.pick(short: 8, full: 50)
         let cluster = try MockCluster()
         defer { cluster.close() }
-        let port = try freePort()
+        let port = try Loopback.freePort()
         var setup = try Setup(servers: cluster.bootstrapServers)
         setup.settings["http"] = ["port": port]
         setup.settings["journal"] = ["segmentBytes": "256KiB"]

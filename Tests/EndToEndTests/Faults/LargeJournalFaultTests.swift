@@ -26,7 +26,7 @@ import Testing
             try await bridge?.program.killAtOnce()
             let began = ContinuousClock.now
             let started = try setup.start()
-            try await eventuallyHolds("ready") { try await started.answersReady() }
+            try await eventually("ready") { try await started.answersReady() }
             best = min(best, ContinuousClock.now - began)
             bridge = started
         }
@@ -36,9 +36,9 @@ import Testing
         try await eventually("the oldest arrive", within: .seconds(60)) { reader.records.count >= oldest.count }
         #expect(reader.records.prefix(oldest.count).map(\.number) == oldest)
         try await bridge?.program.killAtOnce()
-        print(
-            "fault: journal of \(size.apparent >> 20) MiB (\(size.allocated >> 20) MiB of them on disk): ready in \(best),",
-            "the oldest \(oldest.count) of \(acknowledged.count) records first"
+        Campaign.report(
+            "journal of \(size.apparent >> 20) MiB (\(size.allocated >> 20) MiB of them on disk)",
+            "ready in \(best), the oldest \(oldest.count) of \(acknowledged.count) records first"
         )
     }
 

@@ -21,18 +21,9 @@ final class HTTPClient {
     private var received: [UInt8] = []
 
     init(port: Int, timeout: Int = 10) throws(Failure) {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var limit = timeval(tv_sec: timeout, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let result = withUnsafeBytes(of: &address) {
-            connect(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
-        }
-        if result != 0 { throw .notAccepted(errno) }
+        descriptor = Loopback.makeSocket()
+        Loopback.limit(descriptor, seconds: timeout)
+        if Loopback.connect(descriptor, to: port) != 0 { throw .notAccepted(errno) }
     }
 
     deinit { close(descriptor) }

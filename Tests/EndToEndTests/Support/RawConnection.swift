@@ -17,23 +17,14 @@ final class RawConnection {
 
     /// - Parameter buffers: bytes that the system may keep for this side, each way; small ones show sooner who is slow.
     init(port: Int, buffers: Int32? = nil, timeoutSeconds: Int = 8) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        descriptor = Loopback.makeSocket()
         guard descriptor >= 0 else { throw POSIXError(.EMFILE) }
         if var buffers {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffers, socklen_t(MemoryLayout<Int32>.size))
             setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffers, socklen_t(MemoryLayout<Int32>.size))
         }
-        var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let result = withUnsafeBytes(of: &address) {
-            connect(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
-        }
-        guard result == 0 else {
+        Loopback.limit(descriptor, seconds: timeoutSeconds)
+        guard Loopback.connect(descriptor, to: port) == 0 else {
             let code = errno
             close(descriptor)
             throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EIO)

@@ -85,7 +85,7 @@ struct Siege: Sendable {
         )
     }
 
-    func figures() throws -> ProcessFigures { try ProcessFigures(bridge.program.identifier) }
+    func figures() throws -> ProcessFigures { try bridge.figures() }
 
     /// Waits until the genuine clients have got so many answers more.
     func moreAnswers(_ count: Int) async throws {
@@ -99,14 +99,7 @@ struct Siege: Sendable {
     /// Goes on for a while, which is the scenario and no wait for anything.
     func goOn(for time: Duration) async throws { try await Task.sleep(for: time) }
 
-    /// The values of a metric, over all its labels.
-    func metric(_ name: String) async throws -> Double {
-        let body = try await httpRequest("GET", "/metrics", port: admin).body
-        let lines = body.split(separator: "\n").filter {
-            $0.hasPrefix("b24bridge_\(name) ") || $0.hasPrefix("b24bridge_\(name){")
-        }
-        return lines.reduce(0) { $0 + (Double($1.split(separator: " ").last ?? "") ?? 0) }
-    }
+    func metric(_ name: String) async throws -> Double { try await bridge.metric(name, admin: admin) }
 
     private func expectSums(_ sourceLocation: SourceLocation) async throws {
         let deadline = ContinuousClock.now + .seconds(15)
