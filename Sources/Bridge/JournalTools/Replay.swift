@@ -32,7 +32,7 @@ package struct Replay: Sendable {
     /// The services to run, the last of which ends when there is nothing left to do; end the others then.
     package let services: [any Service]
     private let backlog: Backlog
-    private let journals: [Journal]
+    private let journals: JournalPair
     private let watch: ReplayWatch
     private let counter: DeliveryCounter
 
@@ -54,32 +54,23 @@ package struct Replay: Sendable {
     ) throws {
         try validate(settings.producerConfiguration)
         let metrics = BridgeMetrics(factory: NOOPMetricsHandler.instance)
-        let journal = try Journal.open(settings.journalConfiguration, observer: .parked(metrics, logger: logger))
-        let parked: Journal
-        do {
-            parked = try Journal.open(settings.parkedConfiguration, observer: .parked(metrics, logger: logger))
-        } catch {
-            journal.close()
-            throw error
-        }
+        let journals = try JournalPair(
+            settings,
+            mainObserver: .telling(metrics, logger: logger),
+            parkedObserver: .telling(metrics, logger: logger)
+        )
         let counter = DeliveryCounter()
         let statusBox = ShipperStatusBox()
         let shipper = Shipper(
-            settings: ShipperSettings(
-                producer: settings.producerConfiguration,
-                parkAfter: settings.kafka.parkAfter,
-                maxRecordBytes: settings.kafka.maxRecordBytes,
-                deadLetterTopic: settings.kafka.deadLetterTopic,
+            settings: settings.shipperSettings(
+                journals,
                 deadLetterBudget: DeadLetterBudget(journalBytes: settings.journal.maxBytes),
-                firstOwnPosition: journal.statistics.next.rawValue,
-                // No events come in here.
-                parkingLimit: .max,
                 parkingGate: ParkingGate(),
                 didDeliver: { counter.count($0) },
                 singlesInterval: .seconds(5)
             ),
-            journal: journal,
-            parkedJournal: parked,
+            journal: journals.main,
+            parkedJournal: journals.parked,
             metrics: metrics,
             statusBox: statusBox,
             shutdownTimeout: min(settings.shutdownTimeout, Self.farewell),
@@ -93,13 +84,13 @@ package struct Replay: Sendable {
         )
         self.backlog = backlog
         self.counter = counter
-        journals = [journal, parked]
+        self.journals = journals
         services = [JournalService(journals: journals, logger: logger), shipper, watch]
     }
 
     /// After the services have ended. Closes the journals if they did not.
     package func end() -> Result {
-        for journal in journals { journal.close() }
+        journals.close()
         let delivered = counter.byTopic
         let errors = watch.errors
         var topics = backlog.topics.compactMap { row -> Result.Topic? in
