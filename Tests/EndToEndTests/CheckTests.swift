@@ -18,13 +18,15 @@ import Testing
     }
 
     @Test func whenAllIsWellTheStatusIsZero() async throws {
-        let setup = try Setup()
+        var setup = try Setup()
+        setup.settings["journal"] = ["maxBytes": "1GiB", "parkedMaxBytes": "100MiB"]
         let result = try await check(setup)
         #expect(result.end == .exit(0), "\(result)")
         #expect(result.errors.isEmpty)
         #expect(!result.output.contains("FAILED"))
         for subject in [
-            "portals: 1", "journal \(setup.folder.file("journal"))", "kafka \(setup.servers): 1 broker", "topics",
+            "portals: 1", "journal \(setup.folder.file("journal"))", "of 1.0 GiB used", "of 100.0 MiB used",
+            "kafka \(setup.servers): 1 broker", "topics",
         ] {
             #expect(result.output.contains(subject), "\(subject) in \(result.output)")
         }

@@ -36,7 +36,8 @@ package struct BridgeCheck: Sendable {
     /// Blocks for as long as the file system and Kafka take, Kafka at most `timeout`.
     package func run() -> [Finding] {
         var findings = [checkPortals()]
-        findings += [settings.journalConfiguration, settings.parkedConfiguration].map(checkJournal)
+        findings.append(checkJournal(settings.journalConfiguration, quota: settings.journal.maxBytes))
+        findings.append(checkJournal(settings.parkedConfiguration, quota: settings.parkedMaxBytes))
         findings += checkKafka()
         return findings
     }
@@ -51,16 +52,15 @@ package struct BridgeCheck: Sendable {
             )
     }
 
-    private func checkJournal(_ configuration: JournalConfiguration) -> Finding {
+    private func checkJournal(_ configuration: JournalConfiguration, quota: Int) -> Finding {
         do {
             let journal = try Journal.open(configuration)
             defer { journal.close() }
-            let statistics = journal.statistics
             return Finding(
                 grade: .good,
                 subject: "journal \(configuration.directory)",
                 text:
-                    "can be written; \(StatusPage.bytes(statistics.diskBytes)) of \(StatusPage.bytes(statistics.maxBytes)) used"
+                    "can be written; \(StatusPage.bytes(journal.statistics.diskBytes)) of \(StatusPage.bytes(quota)) used"
             )
         } catch {
             return Finding(
