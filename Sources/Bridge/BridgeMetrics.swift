@@ -142,7 +142,7 @@ package struct BridgeMetrics: Sendable {
         ("producer_rebuilds_total", "Producers made anew after a fatal error."),
         ("records_waiting", "Records in the journal that are neither delivered nor parked."),
         ("records_parked", "Records in the parked journal."),
-        ("oldest_undelivered_seconds", "Age of the oldest record that waits for Kafka."),
+        ("oldest_undelivered_seconds", "Age of the oldest record that is neither delivered nor parked."),
         ("journal_bytes", "Bytes of the journal's segment files."),
         ("journal_max_bytes", "Quota of the journal."),
         ("journal_pending_bytes", "Bytes appended and not yet committed."),

@@ -43,8 +43,10 @@ package struct BridgeSettings: Sendable {
         package var maxBytes = 8 << 30
         package var segmentBytes = 64 << 20
         package var sync = true
+        /// How long segments are kept whose records are all delivered or parked.
         package var retain: Duration = .zero
-        /// Quota of the parked records, beside `maxBytes`. 0: a quarter of `maxBytes`, or what the largest record needs.
+        /// Quota of the parked records, beside `maxBytes`. It is kept by refusing events: what is in the journal already
+        /// moves over beyond it. 0: a quarter of `maxBytes`, or what the largest record needs.
         package var parkedMaxBytes = 0
 
         package init() {}
@@ -58,7 +60,9 @@ package struct BridgeSettings: Sendable {
     package var portalsFile = "portals.yaml"
     /// First half of the attribute `sequence`; tells replicas apart.
     package var replica: String
+    /// How long events are accepted after SIGTERM.
     package var shutdownDelay: Duration = .zero
+    /// How long delivering goes on after that.
     package var shutdownTimeout: Duration = .seconds(25)
 
     package init(topic: TopicTemplate, key: KeyTemplate, replica: String) {
@@ -77,8 +81,8 @@ package struct BridgeSettings: Sendable {
         journal.parkedMaxBytes > 0 ? journal.parkedMaxBytes : max(journal.maxBytes / 4, leastParkedMaxBytes)
     }
 
-    /// What parked records may come to before further events of their topics are refused. An eighth of the quota is left for
-    /// records that only move to the parked journal's end, so that a full one can be emptied.
+    /// Bytes of parked records from which on new events that would be parked are refused: seven eighths of the quota. The
+    /// rest is for records that were taken before that, and for those that only move to the parked journal's end.
     var parkingLimit: Int { parkedMaxBytes - parkedMaxBytes / 8 }
 
     /// Quota below which a record may be that can never be parked. It would stay in the journal for ever, and all behind it.
