@@ -52,8 +52,6 @@ package enum OpenMode: Sendable {
     case read
     /// For writing; fails with EEXIST when the file exists.
     case createNew
-    /// For writing; an existing file is emptied.
-    case replace
     /// For locking; created when missing, its content untouched.
     case lock
 }

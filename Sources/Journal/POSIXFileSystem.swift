@@ -54,7 +54,6 @@ package struct POSIXFileSystem: FileSystem {
             switch mode {
             case .read: O_RDONLY
             case .createNew: O_WRONLY | O_CREAT | O_EXCL
-            case .replace: O_WRONLY | O_CREAT | O_TRUNC
             case .lock: O_RDWR | O_CREAT
             }
         let descriptor = Self.retrying { Int(Glibc.open(path, flags | O_CLOEXEC, 0o600)) }

@@ -199,7 +199,7 @@ final class SimulatedFileSystem: FileSystem {
         let creates =
             switch mode {
             case .read: false
-            case .createNew, .replace: true
+            case .createNew: true
             case .lock: !exists
             }
         if mode == .createNew, exists { throw FileSystemError(operation: "open", path: path, code: EEXIST) }
@@ -211,7 +211,6 @@ final class SimulatedFileSystem: FileSystem {
                 box.state.live[path] = inode
                 box.state.pending.append(.link(path, inode))
             }
-            if mode == .replace { inode.data = [] }
             let descriptor = box.state.nextDescriptor
             box.state.nextDescriptor += 1
             box.state.files[descriptor] = (inode, path)
