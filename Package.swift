@@ -13,7 +13,7 @@ let settings: [SwiftSetting] =
     ] + strictness + sanitizer
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-// It brings a module of a name that a room of ours has.
+// Among what it needs is a module Configuration, as a room of ours is called; here that one gets another name.
 let asyncHTTPClient: Target.Dependency = .product(
     name: "AsyncHTTPClient",
     package: "async-http-client",
@@ -39,7 +39,7 @@ let package = Package(
     name: "b24bridge",
     products: [
         .executable(name: "b24bridge", targets: ["b24bridge"]),
-        // For tests from outside: a library is what can be loaded into the program under test.
+        // For EndToEndTests, which load it into the program under test (LD_PRELOAD). Nothing else uses it.
         .library(name: "JumpingClock", type: .dynamic, targets: ["JumpingClock"]),
     ],
     dependencies: [
@@ -67,9 +67,9 @@ let package = Package(
         .target(
             name: "Bridge",
             dependencies: [
-                "Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks", collections, lifecycle,
-                logging,
-                metrics, coreMetrics, nioCore, nioFoundationCompat, nioHTTP1, nioPosix, unixSignals,
+                "Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks",
+                collections, lifecycle, logging, metrics, coreMetrics, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+                unixSignals,
             ],
             swiftSettings: settings
         ),
@@ -106,9 +106,8 @@ let package = Package(
         .testTarget(
             name: "BridgeTests",
             dependencies: [
-                "Bitrix24", "Bridge", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks", "Telemetry",
-                crypto,
-                lifecycle, logging, nioCore, nioPosix,
+                "Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks", "Telemetry",
+                crypto, lifecycle, logging, nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -127,7 +126,7 @@ let package = Package(
         .testTarget(name: "LayeringTests", swiftSettings: settings),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Bitrix24", "KafkaClient", "Locks", "Simulation"],
+            dependencies: ["Bitrix24", "KafkaClient", "Simulation"],
             swiftSettings: settings
         ),
         .testTarget(
@@ -135,7 +134,7 @@ let package = Package(
             dependencies: ["Telemetry", coreMetrics, logging],
             swiftSettings: settings
         ),
-        // A wall clock that jumps, for the program under test.
+        // A wall clock that jumps, in C: it stands in for clock_gettime of the program under test.
         .target(name: "JumpingClock", path: "Tests/JumpingClock"),
         // librdkafka's in-process cluster as a process of its own, for tests and measurements from outside.
         .executableTarget(
