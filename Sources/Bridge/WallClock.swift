@@ -1,9 +1,9 @@
-internal import Bitrix24
+package import Bitrix24
 internal import Glibc
 
 /// The time of day, for what is written into records.
-enum WallClock {
-    static func now() -> Timestamp {
+package enum WallClock {
+    package static func now() -> Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)

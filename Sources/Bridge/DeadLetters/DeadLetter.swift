@@ -44,26 +44,6 @@ extension DeadLetter {
     }
 }
 
-extension Timestamp {
-    /// Reads RFC 3339 in UTC, with or without milliseconds.
-    package init?(rfc3339 text: String) {
-        for hasFraction in [true, false] {
-            if let date = try? Date.ISO8601FormatStyle(includingFractionalSeconds: hasFraction).parse(text) {
-                self.init(milliseconds: Int64((date.timeIntervalSince1970 * 1000).rounded()))
-                return
-            }
-        }
-        return nil
-    }
-
-    /// With milliseconds.
-    package var rfc3339: String {
-        var text: [UInt8] = []
-        write(into: &text, withMilliseconds: true)
-        return String(decoding: text, as: UTF8.self)
-    }
-}
-
 /// Which dead letters are meant. What is not set leaves none out.
 package struct DeadLetterFilter: Sendable {
     package var reasons: Set<String> = []

@@ -10,9 +10,7 @@ package struct Moment: Sendable, Comparable, Encodable, CustomStringConvertible 
     package static func < (left: Moment, right: Moment) -> Bool { left.milliseconds < right.milliseconds }
 
     package var description: String {
-        var text: [UInt8] = []
-        Timestamp(milliseconds: Int64(clamping: milliseconds)).write(into: &text, withMilliseconds: true)
-        return String(decoding: text, as: UTF8.self)
+        Timestamp(milliseconds: Int64(clamping: milliseconds)).rfc3339
     }
 
     /// How long ago it was, for people; not below zero when the clock was set back.

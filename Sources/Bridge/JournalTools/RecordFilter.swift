@@ -1,5 +1,4 @@
 package import Bitrix24
-internal import Foundation
 internal import Journal
 
 /// A place in a journal as people name it.
@@ -8,22 +7,14 @@ package enum JournalBound: Sendable, Equatable {
     /// The moment of the append, which in the main journal is that of the receipt.
     case time(Timestamp)
 
-    /// A number is a position; anything else must be RFC 3339, as `2026-11-20T03:15:00Z` or `2026-11-20T04:15:00.120+01:00`.
+    /// A number is a position; anything else must be a time, see `Timestamp(rfc3339:)`.
     package init?(_ text: String) {
         if let position = UInt64(text) {
             self = .position(position)
             return
         }
-        let styles: [Date.ISO8601FormatStyle] = [.iso8601, .init(includingFractionalSeconds: true)]
-        for style in styles {
-            if let date = try? style.parse(text) {
-                let milliseconds = (date.timeIntervalSince1970 * 1000).rounded()
-                guard milliseconds > -62_200_000_000_000, milliseconds < 253_402_300_800_000 else { return nil }
-                self = .time(Timestamp(milliseconds: Int64(milliseconds)))
-                return
-            }
-        }
-        return nil
+        guard let time = Timestamp(rfc3339: text) else { return nil }
+        self = .time(time)
     }
 }
 

@@ -1,4 +1,5 @@
 import Bitrix24
+import Bridge
 import Foundation
 
 /// Writes what `normalize` prints for each body.
@@ -25,7 +26,7 @@ struct NormalizedLines {
             case .malformed(let fault): return Self.error(fault.description)
             case .notEvent(let call): return Self.error("this is a Bitrix24 call but no event (\(call.rawValue))")
             case .event(let event):
-                let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+                let now = WallClock.now()
                 try normalizer.normalize(
                     event,
                     of: form,

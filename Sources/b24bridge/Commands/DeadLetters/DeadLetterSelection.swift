@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bitrix24
 import Bridge
+import Configuration
 import Foundation
 import KafkaClient
 
@@ -75,12 +76,8 @@ struct DeadLetterSelection: ParsableArguments {
     }
 
     private static func time(_ text: String) -> Timestamp? {
-        if let match = text.wholeMatch(of: /(\d{1,9})([smhd])/), let count = Int64(match.1) {
-            let seconds: [Substring: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
-            let now = Int64(Date().timeIntervalSince1970 * 1000)
-            return Timestamp(milliseconds: now - count * (seconds[match.2] ?? 1) * 1000)
-        }
-        return Timestamp(rfc3339: text)
+        guard let age = try? Quantity.duration(text) else { return Timestamp(rfc3339: text) }
+        return Timestamp(milliseconds: WallClock.now().milliseconds - Int64(age / .milliseconds(1)))
     }
 
     /// Reads the topic, with a progress bar, and hands on the letters that are meant.
