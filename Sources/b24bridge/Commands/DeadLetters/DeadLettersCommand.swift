@@ -15,6 +15,6 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
             Both need Kafka and the right to read the topic, and no running bridge; one that runs does not notice.
             """,
-        subcommands: [ListDeadLettersCommand.self, RequeueDeadLettersCommand.self]
+        subcommands: [DeadLettersListCommand.self, DeadLettersRequeueCommand.self]
     )
 }

@@ -64,43 +64,6 @@ struct JournalLocation: ParsableArguments {
     }
 }
 
-/// Runs `body`; what it throws is printed for people, and the command fails.
-func reportingFaults<T>(_ body: () throws -> T) throws -> T {
-    do {
-        return try body()
-    } catch let code as ExitCode {
-        throw code
-    } catch {
-        writeToStandardError("\(error)\n")
-        throw ExitCode.failure
-    }
-}
-
-/// A progress bar over bytes read, with the rate behind it.
-struct ReadingBar {
-    private var bar: ProgressBar
-    private let total: Int
-    private let started = ContinuousClock.now
-
-    init(_ title: String, bytes: Int) {
-        bar = ProgressBar(title, total: bytes)
-        total = bytes
-    }
-
-    mutating func update(_ done: Int) {
-        let (total, started) = (total, started)
-        bar.update(done, Self.words(done, of: total, since: started))
-    }
-
-    mutating func finish() { bar.finish() }
-
-    private static func words(_ done: Int, of total: Int, since started: ContinuousClock.Instant) -> String {
-        let seconds = (ContinuousClock.now - started) / .seconds(1)
-        let rate = seconds > 0 ? Int(Double(done) / seconds) : 0
-        return "\(StatusPage.bytes(done)) of \(StatusPage.bytes(total)), \(StatusPage.bytes(rate))/s"
-    }
-}
-
 extension JournalSite {
     /// Said before the results, so that nobody takes a moment for the whole.
     func warnIfInUse() {
@@ -109,17 +72,4 @@ extension JournalSite {
             "A bridge has this journal open: this is how it looks at the moment, and its newest records may be half written.\n"
         )
     }
-}
-
-extension JSONEncoder {
-    /// How commands print JSON.
-    static var forOutput: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }
-}
-
-func printJSON(_ value: some Encodable) throws {
-    writeToStandardOutput(String(decoding: try JSONEncoder.forOutput.encode(value), as: UTF8.self) + "\n")
 }

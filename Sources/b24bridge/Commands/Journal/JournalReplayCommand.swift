@@ -5,7 +5,6 @@ import Journal
 import KafkaClient
 import Logging
 import ServiceLifecycle
-import Synchronization
 import Telemetry
 import UnixSignals
 
@@ -176,28 +175,16 @@ struct JournalReplayCommand: AsyncParsableCommand {
     }
 
     private func send(_ resend: Resend, _ settings: BridgeSettings) async throws -> Resend.Result {
-        let stop = StopFlag()
-        let signals = Task {
-            for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) { stop.raise() }
-        }
-        defer { signals.cancel() }
-        return try reportingFaults {
-            var bar = ProgressBar("sending", total: resend.bytes)
-            defer { bar.finish() }
-            return try resend.run(with: settings.producerConfiguration) {
-                stop.isRaised
-            } progress: { bytes, confirmed in
-                bar.update(bytes, "\(confirmed) records confirmed")
+        try await StopFlag.raisedBySignals { stop in
+            try reportingFaults {
+                var bar = ProgressBar("sending", total: resend.bytes)
+                defer { bar.finish() }
+                return try resend.run(with: settings.producerConfiguration) {
+                    stop.isRaised
+                } progress: { bytes, confirmed in
+                    bar.update(bytes, "\(confirmed) records confirmed")
+                }
             }
         }
     }
-}
-
-/// Raised by a signal.
-final class StopFlag: Sendable {
-    private let flag = Atomic(false)
-
-    var isRaised: Bool { flag.load(ordering: .relaxed) }
-
-    func raise() { flag.store(true, ordering: .relaxed) }
 }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Bridge
 import Foundation
-import UnixSignals
 
 struct JournalRerouteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -55,21 +54,18 @@ struct JournalRerouteCommand: AsyncParsableCommand {
             segmentBytes: try location.segmentBytes()
         )
         if dryRun { site.warnIfInUse() }
-        let stop = StopFlag()
-        let signals = Task {
-            for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) { stop.raise() }
-        }
-        defer { signals.cancel() }
-        let outcome = try reportingFaults {
-            var bar: ReadingBar?
-            defer { bar?.finish() }
-            func show(_ done: Int, _ total: Int) {
-                if bar == nil { bar = ReadingBar(dryRun ? "counting" : "rerouting", bytes: total) }
-                bar?.update(done)
+        let outcome = try await StopFlag.raisedBySignals { stop in
+            try reportingFaults {
+                var bar: ReadingBar?
+                defer { bar?.finish() }
+                func show(_ done: Int, _ total: Int) {
+                    if bar == nil { bar = ReadingBar(dryRun ? "counting" : "rerouting", bytes: total) }
+                    bar?.update(done)
+                }
+                return dryRun
+                    ? try reroute.count(in: site, progress: show)
+                    : try reroute.run(isStopped: { stop.isRaised }, progress: show)
             }
-            return dryRun
-                ? try reroute.count(in: site, progress: show)
-                : try reroute.run(isStopped: { stop.isRaised }, progress: show)
         }
         if json {
             try printJSON(outcome)

@@ -99,9 +99,7 @@ struct SimulateEventsCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            writeToStandardOutput(String(decoding: try encoder.encode(report), as: UTF8.self) + "\n")
+            try printJSONLine(report)
         } else {
             writeToStandardOutput(SimulationReportText.text(report))
         }
@@ -221,10 +219,4 @@ extension SimulatedPortal {
             isWebhook: entry.applicationTokens.isEmpty
         )
     }
-}
-
-/// Says what is wrong with the command line as the parser does, without its usage lines.
-func usage(_ words: String) -> ExitCode {
-    writeToStandardError("Error: \(words)\n")
-    return ExitCode(2)
 }

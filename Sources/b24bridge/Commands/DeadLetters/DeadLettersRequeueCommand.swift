@@ -4,7 +4,7 @@ import Bridge
 import Foundation
 import KafkaClient
 
-struct RequeueDeadLettersCommand: AsyncParsableCommand {
+struct DeadLettersRequeueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "requeue",
         abstract: "Publish refused events whose token is known by now.",

@@ -3,7 +3,7 @@ import Bitrix24
 import Bridge
 import Foundation
 
-struct ListDeadLettersCommand: AsyncParsableCommand {
+struct DeadLettersListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
         abstract: "List the dead letters, the newest last.",
@@ -43,11 +43,8 @@ struct ListDeadLettersCommand: AsyncParsableCommand {
         }
         let letters = newest.letters
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             for letter in letters {
-                let line = try encoder.encode(DeadLetterJSON(letter))
-                guard writeToStandardOutput(Array(line) + [UInt8(ascii: "\n")]) else { return }
+                guard try printJSONLine(DeadLetterJSON(letter)) else { return }
             }
         } else if !letters.isEmpty {
             var table = TextTable([
