@@ -71,7 +71,7 @@ struct EventBody: Sendable {
 
     private mutating func add(_ name: String, _ value: String) {
         literal(name: name)
-        literal(Self.encoded(value))
+        literal(value)
     }
 
     private mutating func add(_ name: String, _ value: Part) {
@@ -80,7 +80,15 @@ struct EventBody: Sendable {
     }
 
     private mutating func literal(name: String) {
-        literal((parts.isEmpty ? [] : [UInt8(ascii: "&")]) + Self.encoded(name) + [UInt8(ascii: "=")])
+        if !parts.isEmpty { literal([UInt8(ascii: "&")]) }
+        literal(name)
+        literal([UInt8(ascii: "=")])
+    }
+
+    private mutating func literal(_ text: String) {
+        var bytes: [UInt8] = []
+        FormText.append(text.utf8, to: &bytes)
+        literal(bytes)
     }
 
     private mutating func literal(_ bytes: [UInt8]) {
@@ -89,23 +97,6 @@ struct EventBody: Sendable {
         } else {
             parts.append(.literal(bytes))
         }
-    }
-
-    /// RFC 1738 as PHP does it: a space is a plus, and all but letters, digits and `-_.` is escaped.
-    static func encoded(_ text: String) -> [UInt8] {
-        var output: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
-                output.append(byte)
-            case UInt8(ascii: " "): output.append(UInt8(ascii: "+"))
-            default:
-                let digits = Array("0123456789ABCDEF".utf8)
-                output += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return output
     }
 }
 

@@ -9,9 +9,9 @@ extension BracketForm {
         var body: [UInt8] = []
         for (name, value) in pairs {
             if !body.isEmpty { body.append(UInt8(ascii: "&")) }
-            Self.encode(Self.withStandIns(Array(name.utf8)), into: &body)
+            FormText.append(Self.withStandIns(Array(name.utf8)), to: &body)
             body.append(UInt8(ascii: "="))
-            Self.encode(Array(value.utf8), into: &body)
+            FormText.append(value.utf8, to: &body)
         }
         var fault: FormError?
         body.withUnsafeBytes { body in
@@ -56,18 +56,6 @@ extension BracketForm {
                 place = range.upperBound
             } else {
                 place += 1
-            }
-        }
-    }
-
-    private static func encode(_ bytes: [UInt8], into body: inout [UInt8]) {
-        let digits = Array("0123456789ABCDEF".utf8)
-        for byte in bytes {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                body.append(byte)
-            default: body += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
             }
         }
     }
