@@ -30,8 +30,8 @@ package enum PortalFile {
     ///
     /// - Throws: as `load` does, with the same faults.
     package static func entries(_ path: String, environment: [String: String]) throws(ConfigurationFaults) -> [Entry] {
-        _ = try contents(path, environment: environment)
         let reader = try ConfigurationReader.load(file: path, environment: environment, environmentPrefix: nil)
+        _ = try contents(reader)
         return reader.sections("portals").map { entry in
             Entry(
                 memberID: entry.requiredString("memberId"),
