@@ -48,7 +48,8 @@ interop: setup-tests ## Read what the bridge sends with other implementations (a
 # sanitizer itself gives up when one of many threads starts a process. The tests from outside say nothing here.
 tsan: setup ## Run the tests once under the thread sanitizer
 	B24_TSAN=1 $(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/tsan
-	@for tests in Bitrix24Tests ConfigurationTests JournalTests IngressTests TelemetryTests KafkaClientTests BridgeTests; do \
+	@for tests in Bitrix24Tests ConfigurationTests JournalTests IngressTests TelemetryTests KafkaClientTests SimulationTests \
+	  BridgeTests; do \
 	  B24_TSAN=1 TSAN_OPTIONS=ignore_noninstrumented_modules=1 $(SWIFT) test --skip-build --sanitize=thread \
 	    --scratch-path .build/tsan --filter "^$$tests\." || exit 1; \
 	done
