@@ -98,6 +98,7 @@ import Testing
     {
         try await Kafka.withCluster { cluster in
             cluster.setTopicError("quota.crm.deal", .unknownTopicOrPartition)
+            try cluster.setBroker(up: false)
             let adjust: (inout BridgeSettings) -> Void = {
                 // So long that all are taken before.
                 $0.kafka.parkAfter = .seconds(3)
@@ -110,6 +111,7 @@ import Testing
                 let journal = bridge.bridge.journal
                 // More than the quota, taken before the topic is known to refuse: they move over all the same.
                 try await bridge.take(Self.numbered(1...60, pad: 2000))
+                try cluster.setBroker(up: true)
                 try await wait(for: "the quota to be used up; \(bridge.logs.lines.suffix(3))") {
                     bridge.logs.contains("error", "the quota of parked records is used up", "topics=quota.crm.deal")
                 }
