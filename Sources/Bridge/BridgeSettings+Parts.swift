@@ -66,7 +66,7 @@ extension BridgeSettings {
     func shipperSettings(
         _ journals: JournalPair,
         deadLetterBudget: DeadLetterBudget,
-        parkingGate: ParkingGate,
+        parkingGate: ParkingGate? = nil,
         didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)?,
         singlesInterval: Duration? = nil
     ) -> ShipperSettings {
@@ -77,8 +77,8 @@ extension BridgeSettings {
             deadLetterTopic: kafka.deadLetterTopic,
             deadLetterBudget: deadLetterBudget,
             firstOwnPosition: journals.main.statistics.next.rawValue,
-            parkingLimit: parkingLimit,
-            parkingGate: parkingGate,
+            parkingLimit: parkingGate == nil ? .max : parkingLimit,
+            parkingGate: parkingGate ?? ParkingGate(),
             didDeliver: didDeliver,
             singlesInterval: singlesInterval
         )

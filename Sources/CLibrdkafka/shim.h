@@ -55,4 +55,13 @@ static inline int32_t kafka_shim_murmur2_partition(const void *key, size_t key_s
     return rd_kafka_msg_partitioner_murmur2(NULL, key, key_size, partitions, NULL, NULL);
 }
 
+/// The next request of this kind to one broker of the in-process cluster fails. The function of librdkafka takes any number of
+/// errors, which Swift cannot call.
+static inline rd_kafka_resp_err_t kafka_shim_mock_broker_push_request_error(rd_kafka_mock_cluster_t *cluster,
+                                                                            int32_t broker,
+                                                                            int16_t api_key,
+                                                                            rd_kafka_resp_err_t error) {
+    return rd_kafka_mock_broker_push_request_error_rtts(cluster, broker, api_key, 1, error, 0);
+}
+
 #endif

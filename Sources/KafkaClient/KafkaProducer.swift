@@ -246,7 +246,8 @@ extension KafkaProducer {
                 break
             }
             let delivery = DeliveryReport(message)
-            if areBrokersUnreachable, delivery.isDelivered {
+            // Positive codes are brokers' own. That topics refuse is an answer as well.
+            if areBrokersUnreachable, delivery.isDelivered || delivery.code.rawValue > 0 {
                 areBrokersUnreachable = false
                 observer?(.brokersReachable)
             }

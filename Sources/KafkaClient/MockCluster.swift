@@ -116,6 +116,13 @@ package final class MockCluster: Sendable {
         }
     }
 
+    /// The same for the requests to one broker only. They are not cleared.
+    package func pushRequestErrors(_ api: API, _ codes: [KafkaErrorCode], broker id: Int32) throws(KafkaError) {
+        for code in codes {
+            try check { kafka_shim_mock_broker_push_request_error($0, id, api.rawValue, code.native) }
+        }
+    }
+
     package func clearRequestErrors(_ api: API) {
         handles.withLock { handles in
             guard !handles.isClosed else { return }

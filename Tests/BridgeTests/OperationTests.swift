@@ -155,7 +155,8 @@ import Testing
         try await away.take(deals(1...20))
         let began = ContinuousClock.now
         try await away.stop()
-        #expect(ContinuousClock.now - began < .seconds(4))
+        // Without the setting it would be 25 s.
+        #expect(ContinuousClock.now - began < .seconds(15))
         #expect(away.logs.contains("not everything was delivered; the rest stays in the journal", "records=20"))
         #expect(away.delivered.isEmpty)
         try await RunningBridge.with(directory: directory, prefix: "away\(UUID().uuidString.prefix(6))") { bridge in

@@ -226,11 +226,13 @@ import Testing
             // A later run tries it again.
             try await RunningBridge.with(servers: servers, directory: directory, prefix: "alone", adjust: adjust) {
                 bridge in
-                try await bridge.waitForDelivery(of: 1, to: "crm.deal")
-                #expect(DeliveryTests.numbers(bridge.delivered) == [2])
+                try await wait(for: "it to be delivered") { bridge.metric("records_delivered_total") == 1 }
                 try await Self.waitForParked(0, bridge)
                 try await bridge.expectSums()
             }
+            // Read anew: it may have come before this run's own reader was there.
+            let all = try await Kafka.read(10, from: ["alone.crm.deal"], at: servers)
+            #expect(DeliveryTests.numbers(all) == [1] + Array(3...10) + [2])
         }
     }
 
@@ -262,11 +264,13 @@ import Testing
         }
         // With a higher limit it goes out.
         try await RunningBridge.with(directory: directory, prefix: prefix) { bridge in
-            try await bridge.waitForDelivery(of: 1, to: "crm.deal")
-            #expect(bridge.delivered[0].value.contains(secret) && bridge.delivered[0].entityID == "77")
+            try await wait(for: "it to be delivered") { bridge.metric("records_delivered_total") == 1 }
             try await Self.waitForParked(0, bridge)
             try await bridge.expectSums()
         }
+        // Read anew: it may have come before this run's own reader was there.
+        let all = try await Kafka.read(7, from: ["\(prefix).crm.deal"], at: Kafka.servers)
+        #expect(all.count { String(decoding: $0.value ?? [], as: UTF8.self).contains(secret) } == 1)
     }
 
     @Test func `a record that stays parked for ever does not keep those delivered behind it`() async throws {

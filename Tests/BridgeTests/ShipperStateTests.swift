@@ -215,6 +215,15 @@ import Testing
         #expect(queue.retryDue(now: now + .seconds(20)) == nil)
     }
 
+    @Test func `the first round waits for what an earlier run has left`() {
+        let start = ContinuousClock.now
+        var singles = SingleRecords(interval: .seconds(600), now: start)
+        singles.expect()
+        #expect(singles.next(now: start + .seconds(5)) == nil, "not read yet")
+        singles.add(7)
+        #expect(singles.next(now: start + .seconds(6)) == 7, "and not only after the interval")
+    }
+
     @Test func `single records are tried one at a time, in rounds`() {
         let start = ContinuousClock.now
         var singles = SingleRecords(interval: .seconds(600), now: start)

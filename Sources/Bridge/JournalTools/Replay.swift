@@ -65,7 +65,6 @@ package struct Replay: Sendable {
             settings: settings.shipperSettings(
                 journals,
                 deadLetterBudget: DeadLetterBudget(journalBytes: settings.journal.maxBytes),
-                parkingGate: ParkingGate(),
                 didDeliver: { counter.count($0) },
                 singlesInterval: .seconds(5)
             ),

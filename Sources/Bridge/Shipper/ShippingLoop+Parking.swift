@@ -169,9 +169,10 @@ extension ShippingLoop {
         let position = record.position.rawValue
         guard lanes.parked.window[position] == .waiting else { return }
         lanes.parked.window[position] = .heldAlone
-        let canBeTried = StoredRecord(record.payload).map { $0.recordBytes <= settings.maxRecordBytes } ?? false
-        if canBeTried { singles.add(position) }
+        if StoredRecord(record.payload).map(canBeTried) ?? false { singles.add(position) }
     }
+
+    private func canBeTried(_ stored: StoredRecord) -> Bool { stored.recordBytes <= settings.maxRecordBytes }
 
     /// Sends one of them, alone.
     func trySingles(now: ContinuousClock.Instant) {
@@ -245,8 +246,12 @@ extension ShippingLoop {
                     status.parked += 1
                     parkedBytes += block[index].payload.count
                     metrics.recovered.increment()
-                    guard let stored = StoredRecord(block[index].payload), !stored.isSingle else { continue }
-                    parkedByTopic[stored.topicName, default: 0] += 1
+                    guard let stored = StoredRecord(block[index].payload) else { continue }
+                    if !stored.isSingle {
+                        parkedByTopic[stored.topicName, default: 0] += 1
+                    } else if canBeTried(stored) {
+                        singles.expect()
+                    }
                 }
             } catch {
                 if !hasFailed {

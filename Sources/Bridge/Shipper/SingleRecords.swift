@@ -12,6 +12,8 @@ struct SingleRecords {
     private(set) var trying: UInt64?
     private var queue: Deque<UInt64> = []
     private var leftInRound = 0
+    /// Records of an earlier run that the reader has not come by yet. The first round waits for the first of them.
+    private var expected = 0
     /// Came after the last round began.
     private var untried = 0
     private var nextRound: ContinuousClock.Instant
@@ -22,8 +24,12 @@ struct SingleRecords {
         nextRound = now + min(interval, .seconds(1))
     }
 
+    /// Of an earlier run; `add` will follow.
+    mutating func expect() { expected += 1 }
+
     /// Wanted is a record that could be sent: one over the limit cannot, as long as the limit stands.
     mutating func add(_ position: UInt64) {
+        expected = max(0, expected - 1)
         guard queue.count < Self.mostTried else { return }
         queue.append(position)
         untried += 1
@@ -32,6 +38,7 @@ struct SingleRecords {
     /// The next one to be tried now.
     mutating func next(now: ContinuousClock.Instant) -> UInt64? {
         guard trying == nil, now >= nextRound else { return nil }
+        if expected > 0, queue.isEmpty { return nil }
         if leftInRound == 0 {
             leftInRound = queue.count
             untried = 0
