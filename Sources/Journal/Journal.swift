@@ -20,9 +20,9 @@ package final class Journal: Sendable {
     /// Opens the journal, making its directory if needed. Takes the same time whatever the journal holds: older segments are
     /// read by the readers later, first and in order.
     ///
-    /// Throws if a setting is wrong, the directory cannot be used, or another journal has it open. A full or failing disk
-    /// is no reason to throw while the directory can be read and locked: what is there can still be shipped, and every
-    /// append tries again.
+    /// Throws if a setting is wrong, the directory cannot be used, or another journal has it open; it blocks for a
+    /// second before it says that. A full or failing disk is no reason to throw while the directory can be read and locked:
+    /// what is there can still be shipped, and every append tries again.
     package static func open(
         _ configuration: JournalConfiguration,
         fileSystem: any FileSystem = POSIXFileSystem(),

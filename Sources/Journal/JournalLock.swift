@@ -3,7 +3,8 @@ package final class JournalLock: Sendable {
     private let file: OpenFile
     private let fileSystem: any FileSystem
 
-    /// Makes the directory if it is missing, as opening the journal would. Throws when somebody has the lock.
+    /// Makes the directory if it is missing, as opening the journal would. Throws, after a second, when
+    /// somebody has the lock.
     package init(_ directory: String, fileSystem: any FileSystem = POSIXFileSystem()) throws(JournalError) {
         self.fileSystem = fileSystem
         let file: OpenFile?

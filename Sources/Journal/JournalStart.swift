@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a start does to the directory before any thread runs.
 struct JournalStart: Sendable {
     let plan: StartPlan
@@ -6,12 +8,20 @@ struct JournalStart: Sendable {
     let durableCheckpoint: Checkpoint?
     let findings: [JournalFinding]
 
-    /// The directory's lock, or `nil` if somebody else has it.
+    /// A tool that looks at the directory has the lock for a moment; a journal keeps it.
+    private static let lockPatience: Duration = .seconds(1)
+
+    /// The directory's lock, or `nil` if somebody else has it for longer than a moment. Blocks for a second then.
     static func lock(_ layout: DirectoryLayout, _ fileSystem: any FileSystem) throws(FileSystemError) -> OpenFile? {
         try fileSystem.makeDirectory(layout.directory)
         let file = try fileSystem.open(layout.lock, .lock)
+        let deadline = Clock.monotonicNanoseconds() + lockPatience.nanoseconds
         do throws(FileSystemError) {
-            if try fileSystem.tryLock(file) { return file }
+            while true {
+                if try fileSystem.tryLock(file) { return file }
+                guard Clock.monotonicNanoseconds() < deadline else { break }
+                usleep(5000)
+            }
         } catch {
             fileSystem.close(file)
             throw error

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Journal
@@ -229,12 +230,26 @@ import Testing
     @Test func aSecondProcessOnTheDirectoryIsRefusedAndTheFirstGoesOn() throws {
         let fileSystem = SimulatedFileSystem()
         try withJournal(configuration, fileSystem) { journal in
+            let began = ContinuousClock.now
             #expect { try Journal.open(configuration, fileSystem: fileSystem) } throws: {
                 ($0 as? JournalError)?.code == .locked && "\($0)".contains("/j")
             }
+            #expect(ContinuousClock.now - began >= .seconds(1), "who has it may only be looking")
             #expect(TestAppender(journal).append("x")?.outcome == .committed)
         }
         try withJournal(configuration, fileSystem) { #expect($0.statistics.next.rawValue == 2) }
+    }
+
+    @Test func aToolThatLooksAtTheDirectoryJustNowDoesNotKeepTheJournalFromOpening() throws {
+        let tries = Atomic(0)
+        let fileSystem = SimulatedFileSystem { operation in
+            guard operation.kind == .lock else { return nil }
+            return tries.add(1, ordering: .relaxed).newValue <= 3 ? .error(EWOULDBLOCK) : nil
+        }
+        try withJournal(configuration, fileSystem) { journal in
+            #expect(TestAppender(journal).append("x")?.outcome == .committed)
+        }
+        #expect(tries.load(ordering: .relaxed) == 4)
     }
 
     @Test(arguments: [EACCES, EROFS])

@@ -9,13 +9,13 @@ import Synchronization
 /// that, and of the rest any part: any 512-byte sectors of unsynced writes, any of the unsynced directory changes.
 final class SimulatedFileSystem: FileSystem {
     enum Kind: String, Sendable, CaseIterable {
-        case create, write, syncData, sync, syncDirectory, rename, remove, read, open
+        case create, write, syncData, sync, syncDirectory, rename, remove, read, open, lock
     }
 
     struct Operation: Sendable {
         let kind: Kind
         let path: String
-        /// Counts the operations that change something; reads and opens have the index of the next one.
+        /// Counts the operations that change something; reads and opens have the index of the next one, locks -1.
         let index: Int
     }
 
@@ -226,7 +226,8 @@ final class SimulatedFileSystem: FileSystem {
     }
 
     func tryLock(_ file: OpenFile) throws(FileSystemError) -> Bool {
-        box.withLock { box in
+        if case .error = fault.withLock({ $0 })(Operation(kind: .lock, path: file.path, index: -1)) { return false }
+        return box.withLock { box in
             guard box.state.locks[file.path] == nil else { return false }
             box.state.locks[file.path] = file.descriptor
             return true
