@@ -27,8 +27,8 @@ package struct JournalConfiguration: Sendable {
     var batchBytes: Int = 4 << 20
     /// The memory that gathers appends is allocated in pieces of this size.
     var chunkBytes: Int = 256 << 10
-    /// So many times in a row the disk may fail to read a block before it counts as damage. With the pause of a second that
-    /// a reader makes, that is a minute and a half: a volume that comes back loses nothing.
+    /// So many times in a row the disk may fail to read a block, or a file may not be there, before it counts as damage.
+    /// With the pause of a second that a reader makes, that is a minute and a half: a volume that comes back loses nothing.
     var readPatience = 100
     /// A segment holds positions of a span of this many only, so that after a crash its header alone tells where to go on.
     var positionsPerSegment: UInt64 = 1 << 20

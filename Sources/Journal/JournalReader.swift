@@ -1,4 +1,3 @@
-import Glibc
 internal import Locks
 import Synchronization
 
@@ -9,6 +8,8 @@ package final class JournalReader: Sendable {
         var cursor: ReadCursor
         var open: (number: UInt64, reader: SegmentReader)?
         var failures = 0
+        /// So many times in a row the segment to be read was not there.
+        var absences = 0
     }
 
     private let core: JournalCore
@@ -32,13 +33,15 @@ package final class JournalReader: Sendable {
             state.cursor = ReadCursor(position: position.rawValue)
             state.open = nil
             state.failures = 0
+            state.absences = 0
         }
     }
 
     /// The next committed records, at most `maxBytes` of frames but always one record; `nil` when there is none yet.
     ///
     /// Throws when a segment cannot be opened or read. The reader stays where it is, so calling again later tries again.
-    /// What the disk fails to read a hundred times is skipped, counted, and its file kept in `set-aside/`; call with pauses.
+    /// What the disk fails to read a hundred times, or a file that is not there so many times, is skipped, counted, and the
+    /// file kept in `set-aside/`; call with pauses.
     package func next(maxBytes: Int) throws(JournalError) -> RecordBlock? {
         let result = state.withLock { state -> Result<RecordBlock?, JournalError> in
             do throws(FileSystemError) {
@@ -155,11 +158,12 @@ package final class JournalReader: Sendable {
         return kept.isEmpty ? nil : kept.count == block.count ? block : block.selecting(kept)
     }
 
-    private func note(_ range: Range<Int>, _ cursor: inout ReadCursor) {
+    /// - Parameter isThere: The file is, so that the range can be copied.
+    private func note(_ range: Range<Int>, _ cursor: inout ReadCursor, isThere: Bool = true) {
         guard let number = cursor.segment else { return }
         cursor.scan?.damagedRanges += 1
         cursor.scan?.damagedBytes += range.count
-        if core.shelf.withLock({ $0.damaged(number, range) }) { core.maintenanceBell.ring() }
+        if core.shelf.withLock({ $0.damaged(number, range, isThere: isThere) }) { core.maintenanceBell.ring() }
     }
 
     /// `nil` when the segment is to be passed over; the cursor is then at its end.
@@ -177,18 +181,36 @@ package final class JournalReader: Sendable {
                 core.shelf.withLock { $0.hasUnreadableBlocks(entry.number) }
             }
             state.open = (entry.number, reader)
+            state.absences = 0
             return reader
         } catch {
-            // Deleted meanwhile, which only confirmed segments are, or removed by somebody: there is nothing to wait for.
-            let isGivenUp = error.isUnreadable && state.failures >= core.configuration.readPatience
-            guard error.code == ENOENT || isGivenUp else { throw error }
-            if error.code != ENOENT {
+            if error.isMissing, isDeleted(entry.number) {
+                // Not seen to its end, so nothing is known of it.
+                state.cursor.scan = nil
+            } else {
+                // A volume that is unmounted, or a directory that somebody moved, may come back with the file in it.
+                let tries = error.isMissing ? state.absences : error.isUnreadable ? state.failures : 0
+                guard tries >= core.configuration.readPatience else {
+                    if error.isMissing { state.absences += 1 }
+                    throw error
+                }
                 core.shelf.withLock { $0.hasUnreadableBlocks(entry.number) }
-                note(min(state.cursor.offset, entry.bytes)..<entry.bytes, &state.cursor)
+                note(min(state.cursor.offset, entry.bytes)..<entry.bytes, &state.cursor, isThere: !error.isMissing)
             }
             state.failures = 0
+            state.absences = 0
             state.cursor.offset = entry.bytes
             return nil
+        }
+    }
+
+    /// The journal itself deleted the segment, or is about to strike it from the table: everything in it was confirmed.
+    private func isDeleted(_ number: UInt64) -> Bool {
+        let confirmedBelow = core.confirmedBelow
+        return core.shelf.withLock { shelf in
+            guard let index = shelf.index(of: number) else { return true }
+            guard shelf.active != number, let end = shelf.segments[index].end else { return false }
+            return end <= confirmedBelow
         }
     }
 }

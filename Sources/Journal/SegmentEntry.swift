@@ -26,7 +26,7 @@ struct SegmentEntry: Sendable {
     var damageSeenTo = 0
     /// Damaged ranges not yet copied to `set-aside/`; until then the file stays.
     var pendingSetAside = 0
-    /// Blocks of it could not be read at all, so the file itself is kept when its time is over.
+    /// Blocks of it, or all of it, could not be read, so the file itself is kept when its time is over.
     var hasUnreadableBlocks = false
 
     /// A position above all that it holds, once that is known well enough to delete it.

@@ -172,13 +172,13 @@ struct SegmentShelf {
 
     // MARK: Damage
 
-    /// Counts a damaged range, once, and has it copied. Returns whether it was new.
-    mutating func damaged(_ number: UInt64, _ range: Range<Int>) -> Bool {
+    /// Counts a damaged range, once, and has it copied if the file is there. Returns whether it was new.
+    mutating func damaged(_ number: UInt64, _ range: Range<Int>, isThere: Bool = true) -> Bool {
         guard let index = index(of: number), range.lowerBound >= segments[index].damageSeenTo else { return false }
         segments[index].damageSeenTo = range.upperBound
         recovery.damagedRanges += 1
         recovery.damagedBytes += range.count
-        if setAsideJobs.count < Self.maxSetAsideJobs {
+        if isThere, setAsideJobs.count < Self.maxSetAsideJobs {
             segments[index].pendingSetAside += 1
             setAsideJobs.append(.range(segment: number, range))
         } else {

@@ -249,6 +249,83 @@ import Testing
         }
     }
 
+    // MARK: Files that go away
+
+    /// Reads on over at most so many errors, each of which says that the file is not there.
+    private func read(_ reader: JournalReader, errors most: Int) -> (found: [Read], errors: Int) {
+        var found: [Read] = []
+        var errors = 0
+        while errors < most {
+            do throws(JournalError) {
+                guard let block = try reader.next(maxBytes: 700) else { break }
+                found += block.reads
+            } catch {
+                #expect(error.isMissing)
+                errors += 1
+            }
+        }
+        return (found, errors)
+    }
+
+    @Test func aFileThatGoesAwayAndComesBackLosesNothing() throws {
+        let (fileSystem, reads) = try filled(25)
+        let path = fileSystem.segments[1]
+        let bytes = fileSystem.contents(path)
+        try withJournal(configuration, fileSystem) { journal in
+            fileSystem.setContents(path, nil)
+            let reader = journal.makeReader()
+            let away = read(reader, errors: 20)
+            #expect(away.errors == 20 && !away.found.isEmpty)
+            fileSystem.setContents(path, bytes)
+            #expect(away.found + read(reader, errors: 1).found == reads)
+            #expect(journal.statistics.recovery.damagedBytes == 0)
+            journal.confirm(below: JournalPosition(26))
+            eventually("it is deleted like any other") { fileSystem.contents(path) == nil }
+            #expect(fileSystem.contents("/j/set-aside/" + path.dropFirst(3)) == nil)
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func aFileThatIsGoneForGoodIsCountedAsDamageAndKeptShouldItComeBack(comesBack: Bool) throws {
+        let (fileSystem, reads) = try filled(25)
+        let path = fileSystem.segments[1]
+        let bytes = try #require(fileSystem.contents(path))
+        let lost = frames(bytes).map(\.position)
+        var configuration = configuration
+        configuration.readPatience = 3
+        try withJournal(configuration, fileSystem) { journal in
+            fileSystem.setContents(path, nil)
+            let (found, errors) = read(journal.makeReader(), errors: 20)
+            #expect(errors == 3)
+            #expect(found == reads.filter { !lost.contains($0.position) })
+            let recovery = journal.statistics.recovery
+            #expect(recovery.damagedRanges == 1 && recovery.damagedBytes == bytes.count)
+            #expect(recovery.damagedBytesNotKept == bytes.count)
+            if comesBack { fileSystem.setContents(path, bytes) }
+            journal.confirm(below: JournalPosition(26))
+            eventually("it is gone from the journal") {
+                journal.statistics.segments <= 1 && fileSystem.contents(path) == nil
+            }
+            #expect(fileSystem.contents("/j/set-aside/" + path.dropFirst(3)) == (comesBack ? bytes : nil))
+        }
+    }
+
+    @Test func aFileThatIsGoneThoughItsConfirmedRecordsWereToBeRetainedIsPassedOver() throws {
+        let (fileSystem, reads) = try filled(25)
+        let path = fileSystem.segments[1]
+        let lost = frames(try #require(fileSystem.contents(path))).map(\.position)
+        var configuration = configuration
+        configuration.retain = .seconds(3600)
+        try withJournal(configuration, fileSystem) { journal in
+            try #expect(journal.makeReader().all() == reads)
+            journal.confirm(below: JournalPosition(26))
+            fileSystem.setContents(path, nil)
+            let again = read(journal.makeReader(from: .first), errors: 1)
+            #expect(again.errors == 0 && again.found == reads.filter { !lost.contains($0.position) })
+            #expect(journal.statistics.recovery.damagedBytes == 0)
+        }
+    }
+
     // MARK: Checkpoints
 
     @Test func aMissingOrDamagedCheckpointSendsEverythingAgain() throws {
