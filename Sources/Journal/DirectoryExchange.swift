@@ -8,12 +8,24 @@ package enum DirectoryExchange {
         ) -> Int32
 
     /// Both lie in `parent`, which is synced. Throws, with nothing changed, on a file system that cannot do it.
-    package static func exchange(_ name: String, _ other: String, in parent: String) throws(JournalError) {
+    ///
+    /// - Returns: why a power loss may take back what is done, if `parent` could not be synced.
+    package static func exchange(
+        _ name: String,
+        _ other: String,
+        in parent: String,
+        fileSystem: any FileSystem = POSIXFileSystem()
+    ) throws(JournalError) -> JournalError? {
         do throws(FileSystemError) {
             try rename("\(parent)/\(name)", "\(parent)/\(other)")
-            try POSIXFileSystem().syncDirectory(parent)
         } catch {
             throw JournalError(error)
+        }
+        do throws(FileSystemError) {
+            try fileSystem.syncDirectory(parent)
+            return nil
+        } catch {
+            return JournalError(error)
         }
     }
 

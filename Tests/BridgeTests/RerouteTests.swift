@@ -112,6 +112,40 @@ import Testing
         withExtendedLifetime(temporary) {}
     }
 
+    @Test func `an earlier attempt that left what could not be read is not cleared away`() throws {
+        for hasDamage in [true, false] {
+            let (temporary, journal) = try Self.filled()
+            let left = "\(journal.directory)/\(Reroute.workName)"
+            try FileManager.default.copyItem(atPath: journal.parked, toPath: left)
+            if hasDamage {
+                let file = URL(filePath: left + "/" + JournalDirectory.Segment.name(of: 2))
+                var data = try Data(contentsOf: file)
+                data[1000] ^= 1
+                try data.write(to: file)
+            } else {
+                try FileManager.default.createDirectory(atPath: left + "/set-aside", withIntermediateDirectories: true)
+                try Data("kept".utf8).write(to: URL(filePath: left + "/set-aside/1-128.bytes"))
+            }
+            let before = try temporary.files(below: "journal/\(Reroute.workName)")
+            let outcome = try Self.reroute(journal)
+            #expect(outcome.rerouted == 17 && outcome.kept == nil)
+            let kept = try #require(outcome.keptEarlier)
+            #expect(try temporary.files(below: "journal/" + URL(filePath: kept).lastPathComponent) == before)
+            #expect(!FileManager.default.fileExists(atPath: left))
+        }
+    }
+
+    @Test func `an exchange that cannot be synced is done, and nothing is removed`() throws {
+        let (temporary, journal) = try Self.filled()
+        let before = try temporary.files(below: "journal/parked")
+        let disk = FullDisk(room: 1 << 20, unsyncable: journal.directory)
+        let outcome = try Self.reroute(journal, fileSystem: disk)
+        #expect(outcome.rerouted == 17 && outcome.notDurable?.contains("Input/output error") ?? false, "\(outcome)")
+        #expect(try Self.parked(journal).filter { $0.hasPrefix("right ") }.count == 17)
+        let kept = try #require(outcome.kept)
+        #expect(try temporary.files(below: "journal/" + URL(filePath: kept).lastPathComponent) == before)
+    }
+
     @Test func `names that no topic can have are refused`() {
         for name in ["", ".", "..", "a b", "ä", String(repeating: "x", count: 250), "wrong"] {
             #expect(Reroute.fault(from: "wrong", to: name) != nil)
@@ -158,12 +192,16 @@ import Testing
     }
 }
 
-/// The machine's file system on a disk that takes so many bytes and no more.
+/// The machine's file system on a disk that takes so many bytes and no more, and cannot sync one of its directories.
 private final class FullDisk: FileSystem {
     private let disk = POSIXFileSystem()
     private let room: Atomic<Int>
+    private let unsyncable: String?
 
-    init(room: Int) { self.room = Atomic(room) }
+    init(room: Int, unsyncable: String? = nil) {
+        self.room = Atomic(room)
+        self.unsyncable = unsyncable
+    }
 
     func write(_ file: OpenFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
         guard room.subtract(bytes.count, ordering: .relaxed).newValue >= 0 else {
@@ -182,7 +220,10 @@ private final class FullDisk: FileSystem {
     { try disk.read(file, into: buffer, at: offset) }
     func syncData(_ file: OpenFile) throws(FileSystemError) { try disk.syncData(file) }
     func sync(_ file: OpenFile) throws(FileSystemError) { try disk.sync(file) }
-    func syncDirectory(_ path: String) throws(FileSystemError) { try disk.syncDirectory(path) }
+    func syncDirectory(_ path: String) throws(FileSystemError) {
+        if path == unsyncable { throw FileSystemError(operation: "fsync", path: path, code: EIO) }
+        try disk.syncDirectory(path)
+    }
     func size(of file: OpenFile) throws(FileSystemError) -> Int { try disk.size(of: file) }
     func rename(_ path: String, to newPath: String) throws(FileSystemError) { try disk.rename(path, to: newPath) }
     func remove(_ path: String) throws(FileSystemError) { try disk.remove(path) }

@@ -280,7 +280,8 @@ import Testing
                     withIntermediateDirectories: true
                 )
             }
-            try DirectoryExchange.exchange("a", "b", in: directory)
+            let doubt = try DirectoryExchange.exchange("a", "b", in: directory)
+            #expect(doubt == nil)
             #expect(FileManager.default.fileExists(atPath: "\(directory)/a/in-b"))
             #expect(FileManager.default.fileExists(atPath: "\(directory)/b/in-a"))
             #expect(throws: JournalError.self) { try DirectoryExchange.exchange("a", "missing", in: directory) }

@@ -1,10 +1,7 @@
 internal import Bitrix24
-internal import Dispatch
 internal import Foundation
 package import Journal
 internal import KafkaClient
-internal import Locks
-internal import Synchronization
 
 /// Gives the parked records of one topic another one. The bridge must not run.
 ///
@@ -20,8 +17,12 @@ package struct Reroute: Sendable {
         package var oversized = 0
         /// Of the rerouted ones, those that the old topic's brokers refused for a reason of their own; they are tried again.
         package var refused = 0
-        /// Where the old files were kept, because a part of them could not be read.
+        /// Where the old files were kept, because a part of them could not be read, or because of `notDurable`.
         package var kept: String?
+        /// Where files were kept that an earlier attempt left, because a part of them could not be read.
+        package var keptEarlier: String?
+        /// It is done, but a power loss may take it back for this reason.
+        package var notDurable: String?
     }
 
     let directory: String
@@ -57,7 +58,7 @@ package struct Reroute: Sendable {
         self.segmentBytes = segmentBytes
     }
 
-    /// Blocks. Throws with everything as it was.
+    /// Blocks. Throws with everything as it was, but for what an earlier attempt left.
     ///
     /// - Parameters:
     ///   - isStopped: Asked now and then; it gives up then.
@@ -76,10 +77,11 @@ package struct Reroute: Sendable {
         defer { withExtendedLifetime((mainLock, parkedLock)) {} }
         let parked = try JournalDirectory(inspecting: parkedPath, isLockedByCaller: true)
         let workPath = "\(directory)/\(Self.workName)"
-        // What an attempt left that did not come to its end, or the old files of one that did.
-        try remove(workPath)
         var outcome = Outcome()
+        // What an attempt left that did not come to its end, or the old files of one that did.
+        outcome.keptEarlier = try clearAway(workPath, beside: parkedPath)
         let isWhole: Bool
+        let doubt: JournalError?
         do {
             isWhole = try copy(parked, to: workPath, &outcome, isStopped, progress)
             guard outcome.rerouted > 0 else {
@@ -88,19 +90,54 @@ package struct Reroute: Sendable {
                 )
             }
             try check(workPath, holds: outcome.records)
-            try DirectoryExchange.exchange(BridgeSettings.parkedName, Self.workName, in: directory)
+            doubt = try DirectoryExchange.exchange(
+                BridgeSettings.parkedName,
+                Self.workName,
+                in: directory,
+                fileSystem: fileSystem
+            )
         } catch {
             try? remove(workPath)
             throw error
         }
-        // From here on it is done; the old files are only in the way.
-        if isWhole, parked.setAside.isEmpty {
-            try? remove(workPath)
+        // From here on it is done, and `workPath` holds the old files. If they may get their name back, they stay.
+        outcome.notDurable = doubt?.description
+        if doubt != nil || !isWhole || !parked.setAside.isEmpty {
+            outcome.kept = (try? moveAside(workPath, beside: parkedPath)) ?? workPath
         } else {
-            let kept = "\(parkedPath).before-reroute-\(WallClock.now().milliseconds)"
-            outcome.kept = (try? FileManager.default.moveItem(atPath: workPath, toPath: kept)) == nil ? workPath : kept
+            try? remove(workPath)
         }
         return outcome
+    }
+
+    /// - Returns: where it is now, if it holds what could not be read; `nil`: it is gone.
+    private func clearAway(_ path: String, beside parked: String) throws -> String? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard !isReadable(path) else {
+            try remove(path)
+            return nil
+        }
+        return try moveAside(path, beside: parked)
+    }
+
+    /// Every undelivered record in it can be read, and nothing was set aside there.
+    private func isReadable(_ path: String) -> Bool {
+        guard let left = try? JournalDirectory(inspecting: path, isLockedByCaller: true), left.setAside.isEmpty else {
+            return false
+        }
+        return (try? read(left, { _, _ in }, { _ in true })) ?? false
+    }
+
+    private func moveAside(_ path: String, beside parked: String) throws -> String {
+        var moment = WallClock.now().milliseconds
+        while FileManager.default.fileExists(atPath: Self.asideName(parked, moment)) { moment += 1 }
+        let aside = Self.asideName(parked, moment)
+        try FileManager.default.moveItem(atPath: path, toPath: aside)
+        return aside
+    }
+
+    private static func asideName(_ parked: String, _ moment: Int64) -> String {
+        "\(parked).before-reroute-\(moment)"
     }
 
     private func lock(_ path: String) throws -> JournalLock {
@@ -219,67 +256,6 @@ package struct Reroute: Sendable {
             throw JournalToolError(
                 "of \(records) records written \(found) could be read back: check the volume; everything is as it was"
             )
-        }
-    }
-}
-
-/// Appends to a journal and waits for its disk.
-private final class RerouteOutput {
-    private struct State {
-        var through = JournalPosition(0)
-        var failure: AppendFailure?
-    }
-
-    /// Shared with the journal's commit thread.
-    private final class Resolutions: Sendable {
-        let state = Guarded(State())
-        let changed = DispatchSemaphore(value: 0)
-    }
-
-    var scratch: [UInt8] = []
-    private let appender: JournalAppender
-    private let resolutions: Resolutions
-    private var last = JournalPosition(0)
-
-    init(_ journal: Journal) {
-        let resolutions = Resolutions()
-        self.resolutions = resolutions
-        appender = journal.makeAppender { resolution in
-            resolutions.state.withLock { state in
-                state.through = resolution.through
-                if case .failed(let failure) = resolution.outcome { state.failure = state.failure ?? failure }
-            }
-            resolutions.changed.signal()
-        }
-    }
-
-    func append(_ payload: UnsafeRawBufferPointer) -> JournalToolError? {
-        while true {
-            switch appender.append(payload) {
-            case .pending(let position):
-                last = position
-                return resolutions.state.withLock { $0.failure }.map(Self.error)
-            case .refused(.overloaded): resolutions.changed.wait()
-            case .refused(let refusal): return JournalToolError("a record was not taken (\(refusal))")
-            }
-        }
-    }
-
-    /// Waits until everything is on disk.
-    func finish() -> JournalToolError? {
-        while true {
-            let (through, failure) = resolutions.state.withLock { ($0.through, $0.failure) }
-            if let failure { return Self.error(failure) }
-            if through >= last { return nil }
-            resolutions.changed.wait()
-        }
-    }
-
-    private static func error(_ failure: AppendFailure) -> JournalToolError {
-        switch failure {
-        case .disk(let error): JournalToolError("\(error); everything is as it was")
-        case .full, .closed, .brokenOff:
-            JournalToolError("the records could not be written (\(failure)); everything is as it was")
         }
     }
 }

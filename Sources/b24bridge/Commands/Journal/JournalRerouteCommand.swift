@@ -84,8 +84,15 @@ struct JournalRerouteCommand: AsyncParsableCommand {
         if outcome.oversized > 0 {
             text += "\(outcome.oversized) of them wait until kafka.maxRecordBytes is raised.\n"
         }
+        if let reason = outcome.notDurable {
+            text += "It is done, but a power loss may take it back: \(reason).\n"
+        }
         if let kept = outcome.kept {
-            text += "The old files hold what could not be read, and are kept in \(kept).\n"
+            let why = outcome.notDurable == nil ? "hold what could not be read, and " : ""
+            text += "The old files \(why)are kept in \(kept).\n"
+        }
+        if let kept = outcome.keptEarlier {
+            text += "An earlier attempt left files that hold what could not be read; they are kept in \(kept).\n"
         }
         return text + "The next serve, or journal replay, delivers them.\n"
     }
