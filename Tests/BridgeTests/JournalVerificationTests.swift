@@ -99,15 +99,18 @@ import Testing
         let (temporary, journal) = try Self.filled()
         let survey = try JournalSurvey(of: journal.site()) { _ in }
         let path = Self.file(journal, 1)
-        try Self.change(path) { data in
-            data[8] = 2
-            let crc = Self.crc32c(data[0..<124])
-            data.replaceSubrange(124..<128, with: withUnsafeBytes(of: crc.littleEndian) { Data($0) })
-        }
+        try Self.change(path) { Self.makeNewer(&$0) }
         let findings = try Self.verify(journal)
         #expect(findings.faults.map(\.kind) == [.newerVersion])
         #expect(findings.records == 45 - survey.journals[0].segments[0].records)
         withExtendedLifetime(temporary) {}
+    }
+
+    /// A segment as of the next format version, its checksum right.
+    static func makeNewer(_ data: inout Data) {
+        data[8] = 2
+        let crc = crc32c(data[0..<124])
+        data.replaceSubrange(124..<128, with: withUnsafeBytes(of: crc.littleEndian) { Data($0) })
     }
 
     private static func crc32c(_ bytes: Data) -> UInt32 {

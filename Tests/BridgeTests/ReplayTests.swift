@@ -102,6 +102,69 @@ import Testing
         #expect(try Backlog(of: journal.site()) { _ in }.records == 10)
     }
 
+    @Test func `what cannot be read is counted, unless it is delivered or a write cut short`() throws {
+        func unread(_ damage: (FilledJournal) throws -> Void) throws -> Backlog.Unread {
+            let temporary = try TemporaryDirectory()
+            let journal = FilledJournal(temporary)
+            try journal.append(FilledJournal.numbered(1...40, "deals"), confirmed: 20)
+            try journal.append(FilledJournal.numbered(1...5, "deals"), to: journal.parked)
+            try damage(journal)
+            let backlog = try Backlog(of: journal.site()) { _ in }
+            withExtendedLifetime(temporary) {}
+            return backlog.unread
+        }
+        func change(_ path: String, _ change: (inout Data) -> Void) throws {
+            var data = try Data(contentsOf: URL(filePath: path))
+            change(&data)
+            try data.write(to: URL(filePath: path))
+        }
+        /// The file that holds a record of the main journal, and where.
+        func place(_ journal: FilledJournal, _ position: UInt64) throws -> (path: String, Range<Int>) {
+            let directory = try journal.site().parts[0].directory
+            var found: (String, Range<Int>)?
+            for segment in directory.segments {
+                var start = 128
+                try directory.read(segment, maxBytes: 1) { finding, end in
+                    if case .records(let block) = finding, block.first.rawValue == position {
+                        found = ("\(directory.path)/\(segment.name)", start..<end)
+                    }
+                    start = end
+                    return true
+                }
+            }
+            return try #require(found)
+        }
+        #expect(try unread { _ in } == Backlog.Unread())
+        for (position, isLost) in [(15, false), (19, false), (20, true), (25, true), (40, false)] as [(UInt64, Bool)] {
+            var bytes = 0
+            let found = try unread { journal in
+                let (path, range) = try place(journal, position)
+                bytes = range.count
+                try change(path) { $0[range.upperBound - 1] ^= 1 }
+            }
+            #expect(found.damagedBytes == (isLost ? bytes : 0), "\(position)")
+            #expect(found.unfinishedBytes == (position == 40 ? bytes : 0) && found.isLoss == isLost, "\(position)")
+        }
+        let parked = try unread { journal in
+            try change(journal.parked + "/" + JournalDirectory.Segment.name(of: 1)) { $0[300] ^= 1 }
+        }
+        #expect(parked.isLoss && parked.damagedBytes > 0)
+        for (position, isLost) in [(1, false), (25, true)] as [(UInt64, Bool)] {
+            let newer = try unread { journal in
+                try change(place(journal, position).path) { JournalVerificationTests.makeNewer(&$0) }
+            }
+            #expect(newer == Backlog.Unread(newerVersionFiles: isLost ? 1 : 0) && newer.isLoss == isLost)
+        }
+        let kept = try unread { journal in
+            try FileManager.default.createDirectory(
+                atPath: journal.parked + "/set-aside",
+                withIntermediateDirectories: true
+            )
+            try Data("kept".utf8).write(to: URL(filePath: journal.parked + "/set-aside/1-128.bytes"))
+        }
+        #expect(kept == Backlog.Unread(setAsideFiles: 1) && !kept.isLoss)
+    }
+
     @Test func `the judge waits for progress, for a few trials of refusing topics, and for nothing else`() {
         let start = ContinuousClock.now
         func status(_ change: (inout ShipperStatus) -> Void) -> ShipperStatus {

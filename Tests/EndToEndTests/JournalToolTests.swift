@@ -145,6 +145,33 @@ import Testing
         let exported = try await setup.tool("export")
         #expect(exported.end == .exit(1) && exported.errors.contains("damaged"), "\(exported.errors)")
         #expect(exported.outputLines.count == acknowledged.count - 1)
+
+        let plan = try await setup.tool("replay", ["--dry-run"])
+        #expect(plan.end == .exit(1) && plan.output.contains("Keep the volume"), "\(plan)")
+        let planned = try json(try await setup.tool("replay", ["--dry-run", "--json"]).output) as? [String: Any]
+        let unread = try #require(planned?["unread"] as? [String: Int])
+        #expect(unread["damagedBytes"] == bytes.count && unread["newerVersionFiles"] == 0)
+        let host = try Setup()
+        let replay = try await host.tool(
+            "replay",
+            ["--directory", setup.folder.file("journal"), "--timeout", "10"]
+        )
+        #expect(replay.end == .exit(1) && replay.output.contains("\(acknowledged.count - 1) records delivered, 0 left"))
+        #expect(replay.output.contains("Keep the volume"), "\(replay)")
+    }
+
+    @Test func aJournalOfWhichNothingCanBeReadIsNotSaidToBeDelivered() async throws {
+        let setup = try Setup(servers: Cluster.nowhere)
+        _ = try await setup.fill(clients: 1, each: 1)
+        let directory = setup.folder.file("journal")
+        let name = try #require(try Self.files(directory).keys.filter { $0.hasSuffix(".segment") }.min())
+        var data = try Data(contentsOf: URL(filePath: directory + "/" + name))
+        // Its only record and its header; a torn write would leave the header.
+        for index in data.indices { data[index] = 0x5a }
+        try data.write(to: URL(filePath: directory + "/" + name))
+        let replay = try await setup.tool("replay")
+        #expect(replay.end == .exit(1) && replay.output.contains("0 records delivered, 0 left"), "\(replay)")
+        #expect(replay.output.contains("Keep the volume"), "\(replay)")
     }
 
     @Test func whoeverStopsReadingEndsAnExportQuietly() async throws {

@@ -66,6 +66,16 @@ extension JournalDirectory {
     /// Segments that may hold undelivered records.
     var undeliveredSegments: [Segment] { segments(from: confirmedBelow ?? .first) }
 
+    /// Nothing in it can be read, and not all of it is delivered.
+    func isUnreadVersion(_ segment: Segment) -> Bool {
+        guard case .newerVersion = segment.header else { return false }
+        // The positions in a later file are higher ones.
+        return !segments.contains { other in
+            guard other.number > segment.number, case .intact(let first, _) = other.header else { return false }
+            return first <= confirmedBelow ?? .first
+        }
+    }
+
     /// Reads segments one after the other until `body` returns false.
     ///
     /// - Parameter didRead: Called with the number of bytes read since its last call.
@@ -88,5 +98,12 @@ extension JournalDirectory {
             didRead(segment.bytes - min(offset, segment.bytes))
         }
         return true
+    }
+}
+
+extension JournalDirectory.Segment {
+    /// Whether damage ends the newest file, and so may be a write that a crash cut short, which nobody was told of.
+    func mayBeUnfinished(_ damage: Range<Int>) -> Bool {
+        supersededFrom == nil && damage.upperBound >= bytes
     }
 }

@@ -136,7 +136,7 @@ package struct JournalVerification: Sendable, Encodable {
         }
         for range in damage {
             var text = Self.loss(after: last, before: segment.supersededFrom, directory)
-            if segment.supersededFrom == nil, range.upperBound >= segment.bytes {
+            if segment.mayBeUnfinished(range) {
                 text +=
                     "; at the end of the newest file it may be a write that a crash cut short, which nobody was told of"
             }

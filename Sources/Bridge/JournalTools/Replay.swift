@@ -24,9 +24,13 @@ package struct Replay: Sendable {
         package var topics: [Topic]
         /// Why it ended before everything was delivered or refused; `nil` if it did not.
         package var stopped: String?
+        /// As it was before the first record went.
+        package var unread: Backlog.Unread
 
-        /// Where nothing waits.
-        package static let nothing = Result(delivered: 0, left: 0, topics: [], stopped: nil)
+        /// Where nothing waits that can be read.
+        package static func nothing(_ unread: Backlog.Unread) -> Result {
+            Result(delivered: 0, left: 0, topics: [], stopped: nil, unread: unread)
+        }
     }
 
     /// The services to run, the last of which ends when there is nothing left to do; end the others then.
@@ -111,7 +115,8 @@ package struct Replay: Sendable {
             delivered: count,
             left: left,
             topics: topics.sorted { ($0.records, $1.topic) > ($1.records, $0.topic) },
-            stopped: left == 0 ? nil : watch.reason
+            stopped: left == 0 ? nil : watch.reason,
+            unread: backlog.unread
         )
     }
 

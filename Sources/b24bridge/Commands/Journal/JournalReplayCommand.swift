@@ -27,7 +27,7 @@ struct JournalReplayCommand: AsyncParsableCommand {
 
             Either can be stopped at any moment and run again; what comes twice has the same id.
 
-            Exit status: 0 everything is delivered, 1 something is not, 2 bad usage or configuration.
+            Exit status: 0 everything is delivered, 1 something is not or cannot be read, 2 bad usage or configuration.
             """
     )
 
@@ -85,10 +85,14 @@ struct JournalReplayCommand: AsyncParsableCommand {
         var bar = ReadingBar("counting", bytes: Backlog.bytes(of: site))
         let backlog = try reportingFaults { try Backlog(of: site) { bar.update($0) } }
         bar.finish()
-        if dryRun { return try ReplayText.print(backlog, json: json) }
-        let result = backlog.records == 0 ? nil : try await deliver(backlog, settings)
-        try ReplayText.print(result ?? .nothing, json: json)
-        if let result, result.left > 0 { throw ExitCode.failure }
+        if dryRun {
+            try ReplayText.print(backlog, json: json)
+            if backlog.unread.isLoss { throw ExitCode.failure }
+            return
+        }
+        let result = backlog.records == 0 ? .nothing(backlog.unread) : try await deliver(backlog, settings)
+        try ReplayText.print(result, json: json)
+        if result.left > 0 || result.unread.isLoss { throw ExitCode.failure }
     }
 
     private func deliver(_ backlog: Backlog, _ settings: BridgeSettings) async throws -> Replay.Result {

@@ -5,10 +5,11 @@ enum ReplayText {
     private struct Plan: Encodable {
         var records: Int
         var topics: [Backlog.Topic]
+        var unread: Backlog.Unread
     }
 
     static func print(_ backlog: Backlog, json: Bool) throws {
-        if json { return try printJSON(Plan(records: backlog.records, topics: backlog.topics)) }
+        if json { return try printJSON(Plan(records: backlog.records, topics: backlog.topics, unread: backlog.unread)) }
         var table = TextTable([
             ("topic", .left), ("records", .right), ("parked", .right), ("oversized", .right), ("refused", .right),
         ])
@@ -19,7 +20,9 @@ enum ReplayText {
             ])
         }
         let text = backlog.topics.isEmpty ? "" : table.text
-        writeToStandardOutput(text + "\(backlog.records) records would be sent. Nothing was.\n")
+        writeToStandardOutput(
+            text + "\(backlog.records) records would be sent. Nothing was.\n" + words(backlog.unread)
+        )
     }
 
     static func print(_ result: Replay.Result, json: Bool) throws {
@@ -35,7 +38,32 @@ enum ReplayText {
             text +=
                 "What is left stays in the journal. Mend the topics and run it again, or see journal reroute --help.\n"
         }
-        writeToStandardOutput(text)
+        writeToStandardOutput(text + words(result.unread))
+    }
+
+    private static func words(_ unread: Backlog.Unread) -> String {
+        var text = ""
+        if unread.damagedBytes > 0 {
+            text += "\(unread.damagedBytes) bytes are damaged in files that are not delivered.\n"
+        }
+        if unread.newerVersionFiles > 0 {
+            text +=
+                "\(unread.newerVersionFiles) files were written by a later version; replay them with that version.\n"
+        }
+        if unread.isLoss {
+            text +=
+                "Keep the volume: what cannot be read stays there, in set-aside/ once a start has met it. "
+                + "Places: journal verify.\n"
+        }
+        if unread.unfinishedBytes > 0 {
+            text +=
+                "\(unread.unfinishedBytes) bytes at the end of the newest file are no record: "
+                + "they may be a write that a crash cut short, which nobody was told of.\n"
+        }
+        if unread.setAsideFiles > 0 {
+            text += "\(unread.setAsideFiles) files in set-aside/ hold what earlier starts could not read.\n"
+        }
+        return text
     }
 
     static func print(_ result: Resend.Result, isDryRun: Bool, json: Bool) throws {
