@@ -1,5 +1,5 @@
 internal import Bitrix24
-package import Journal
+internal import Journal
 
 /// Prints records as NDJSON, one object a line.
 package struct RecordExport {
@@ -46,9 +46,20 @@ package struct RecordExport {
     /// - Parameters:
     ///   - progress: Called with the bytes read so far.
     ///   - write: Takes whole lines; false when nobody reads them any more.
-    package func run(progress: (Int) -> Void, write: ([UInt8]) -> Bool) throws(JournalError) -> Summary {
+    /// - Throws: `JournalError`, or what `write` throws.
+    package func run(progress: (Int) -> Void, write: ([UInt8]) throws -> Bool) throws -> Summary {
         var summary = Summary()
         var text = JSONText()
+        var fault: (any Error)?
+        func flush() -> Bool {
+            defer { text.removeAll() }
+            do {
+                return try write(text.bytes)
+            } catch {
+                fault = error
+                return false
+            }
+        }
         var done = 0
         for (part, segments) in parts {
             for segment in segments {
@@ -61,9 +72,7 @@ package struct RecordExport {
                 switch finding {
                 case .records(let block):
                     add(block, of: part, to: &text, &summary)
-                    guard text.bytes.count >= 64 << 10 else { return true }
-                    defer { text.removeAll() }
-                    return write(text.bytes)
+                    return text.bytes.count < 64 << 10 || flush()
                 case .damage(let range):
                     summary.damagedRanges += 1
                     summary.damagedBytes += range.count
@@ -71,11 +80,11 @@ package struct RecordExport {
                 }
                 return true
             }
-            guard isFinished, text.bytes.isEmpty || write(text.bytes) else {
+            guard isFinished, text.bytes.isEmpty || flush() else {
+                if let fault { throw fault }
                 summary.wasCutShort = true
                 return summary
             }
-            text.removeAll()
         }
         return summary
     }

@@ -47,7 +47,7 @@ struct CheckCommand: AsyncParsableCommand {
             try printJSON(findings)
         } else {
             for finding in findings {
-                writeToStandardOutput("\(finding.mark)  \(finding.subject): \(finding.text)\n")
+                try writeToStandardOutput("\(finding.mark)  \(finding.subject): \(finding.text)\n")
             }
         }
         if findings.contains(where: { $0.grade == .failure }) { throw ExitCode.failure }

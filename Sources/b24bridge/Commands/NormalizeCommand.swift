@@ -29,7 +29,7 @@ struct NormalizeCommand: ParsableCommand {
             let (text, isError) = printer.line(for: line)
             failed = failed || isError
             // Whoever read the results has gone.
-            guard writeToStandardOutput(text) else { throw ExitCode.failure }
+            guard try writeToStandardOutput(text) else { throw ExitCode.failure }
         }
         if ferror(input) != 0 { throw unreadable() }
         if failed { throw ExitCode.failure }

@@ -56,7 +56,7 @@ struct DeadLettersListCommand: AsyncParsableCommand {
                     letter.shownTime, letter.reason, letter.portal, letter.event, letter.shownDigest, letter.place,
                 ])
             }
-            writeToStandardOutput(table.text)
+            try writeToStandardOutput(table.text)
         }
         var words = "dead letters: \(tally.total)" + (tally.total > 0 ? " (\(tally.text))" : "")
         if letters.count < tally.total { words += ", the newest \(letters.count) are shown" }

@@ -55,7 +55,7 @@ struct DeadLettersRequeueCommand: AsyncParsableCommand {
             }
             table.add([letter.shownTime, letter.portal, letter.event, letter.shownDigest, letter.place, words])
         }
-        if all > 0 { writeToStandardOutput(table.text) }
+        if all > 0 { try writeToStandardOutput(table.text) }
         writeToStandardError("dead letters: \(admitted) of \(all) would be sent\n")
     }
 

@@ -46,13 +46,13 @@ struct JournalExportCommand: ParsableCommand {
         // On a terminal the lines themselves show that it goes on.
         var bar = isatty(STDOUT_FILENO) == 1 ? nil : ReadingBar("exporting", bytes: export.bytes)
         let summary = try reportingFaults {
-            try export.run {
+            defer { bar?.finish() }
+            return try export.run {
                 bar?.update($0)
             } write: {
-                writeToStandardOutput($0)
+                try writeToStandardOutput($0)
             }
         }
-        bar?.finish()
         guard !summary.isWhole, !summary.wasCutShort else { return }
         var faults: [String] = []
         if summary.damagedRanges > 0 {

@@ -38,7 +38,7 @@ struct JournalInspectCommand: ParsableCommand {
         if json {
             try printJSON(survey)
         } else {
-            writeToStandardOutput(SurveyText.text(survey))
+            try writeToStandardOutput(SurveyText.text(survey))
         }
     }
 }

@@ -70,7 +70,7 @@ struct JournalRerouteCommand: AsyncParsableCommand {
         if json {
             try printJSON(outcome)
         } else {
-            writeToStandardOutput(dryRun ? plan(outcome) : text(outcome))
+            try writeToStandardOutput(dryRun ? plan(outcome) : text(outcome))
         }
     }
 

@@ -32,7 +32,7 @@ struct JournalVerifyCommand: ParsableCommand {
         if json {
             try printJSON(findings)
         } else {
-            writeToStandardOutput(Self.text(findings, site))
+            try writeToStandardOutput(Self.text(findings, site))
         }
         if !findings.isSound { throw ExitCode.failure }
     }

@@ -87,6 +87,6 @@ enum ReplayText {
             text += "\(result.damagedBytes) bytes are damaged, \(result.undecodable) records are not of this version.\n"
         }
         if let reason = result.stopped { text += "Ended early: \(reason). Run it again.\n" }
-        writeToStandardOutput(text)
+        try writeToStandardOutput(text)
     }
 }

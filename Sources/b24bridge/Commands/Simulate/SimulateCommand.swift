@@ -39,6 +39,6 @@ struct SimulatePortalsCommand: ParsableCommand {
     }
 
     func run() throws {
-        guard writeToStandardOutput(SimulatedPortal.file(count: count)) else { throw ExitCode.failure }
+        guard try writeToStandardOutput(SimulatedPortal.file(count: count)) else { throw ExitCode.failure }
     }
 }

@@ -101,7 +101,7 @@ struct SimulateEventsCommand: AsyncParsableCommand {
         if json {
             try printJSONLine(report)
         } else {
-            writeToStandardOutput(SimulationReportText.text(report))
+            try writeToStandardOutput(SimulationReportText.text(report))
         }
         for line in SimulationReportText.remarks(report) { writeToStandardError(line + "\n") }
         if !report.isGood { throw ExitCode.failure }
