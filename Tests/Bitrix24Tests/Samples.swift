@@ -61,7 +61,7 @@ enum Sample {
             of: form,
             domain: domain,
             receipt: Receipt(
-                id: EnvelopeID(high: 0x0199_C0DE_7C1A_7B5E, low: 0x9F0D_2F1F_6D1C_0A42),
+                id: id,
                 receivedAt: receivedAt,
                 origin: origin,
                 traceparent: traceparent
@@ -70,6 +70,8 @@ enum Sample {
         )
         return record
     }
+
+    static let id = EnvelopeID(high: 0x0199_C0DE_7C1A_7B5E, low: 0x9F0D_2F1F_6D1C_0A42)
 
     static func deadLetter(_ body: String, withBody: Bool = true) throws -> EventRecord {
         let form = try form(body)
@@ -83,6 +85,7 @@ enum Sample {
             reason: .badToken,
             receivedAt: receivedAt,
             tokenDigest: event.applicationToken(in: form).map { TokenDigest(token: $0) },
+            id: id,
             withBody: withBody,
             into: &record
         )

@@ -48,6 +48,7 @@ struct FilledJournal {
                     reason: .unknownPortal,
                     receivedAt: now,
                     tokenDigest: nil,
+                    id: ids.next(at: now),
                     into: &record
                 )
             } else {

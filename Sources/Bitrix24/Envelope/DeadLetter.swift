@@ -5,6 +5,9 @@ package enum DeadLetterReason: String, Sendable, CaseIterable {
     /// The record is over `kafka.maxRecordBytes`; it is parked, and this announces it without its body.
     case tooLarge = "too-large"
 
+    /// The header that holds the letter's id: that of the event, which it has also if it is admitted later.
+    package static var idHeader: StaticString { "b24_id" }
+
     /// The header that holds the member_id as it was sent.
     package static var portalHeader: StaticString { "b24_portal" }
 }
@@ -12,7 +15,9 @@ package enum DeadLetterReason: String, Sendable, CaseIterable {
 extension Normalizer {
     /// Writes the dead letter of a call that is not published: the decoded pairs without their secrets.
     ///
-    /// - Parameter withBody: whether the pairs are in the value. If not, the value is an empty list.
+    /// - Parameters:
+    ///   - id: given at receipt, so that the letter is known again however often it is sent.
+    ///   - withBody: whether the pairs are in the value. If not, the value is an empty list.
     /// - Throws: `RedactionError` when the body has too many secrets to be sure of removing them.
     package mutating func deadLetter(
         _ event: InboundEvent,
@@ -21,7 +26,7 @@ extension Normalizer {
         reason: DeadLetterReason,
         receivedAt: Timestamp,
         tokenDigest: TokenDigest?,
-        id: EnvelopeID? = nil,
+        id: EnvelopeID,
         withBody: Bool = true,
         into record: inout EventRecord
     ) throws(RedactionError) {
@@ -41,7 +46,7 @@ extension Normalizer {
             code.prefix(code.withUnsafeBytes { UTF8Text.wholeCharacters(of: $0, within: 256) })
         )
         if let tokenDigest { record.headers.append("b24_token_sha256", tokenDigest.hexadecimal) }
-        if let id { record.headers.append("b24_id") { id.write(into: &$0) } }
+        record.headers.append(DeadLetterReason.idHeader) { id.write(into: &$0) }
         record.value.raw("[")
         if withBody {
             form.text.withUnsafeBytes { text in

@@ -2,13 +2,30 @@ import Crypto
 
 /// The id of an event: a UUID of version 7, whose first 48 bits are the time of receipt (RFC 9562, section 5.7), or one of
 /// version 5 where the same id must come out each time (section 5.5).
-package struct EnvelopeID: Sendable, Equatable {
+package struct EnvelopeID: Sendable, Hashable {
     package let high: UInt64
     package let low: UInt64
 
     package init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
+    }
+
+    /// Reads what `write` writes.
+    package init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.map(\.utf8.count) == [8, 4, 4, 4, 12], text.utf8.allSatisfy(Self.isDigitOrDash),
+            let high = UInt64(parts[0...2].joined(), radix: 16), let low = UInt64(parts[3...4].joined(), radix: 16)
+        else { return nil }
+        self.init(high: high, low: low)
+    }
+
+    /// A digit in lower case; the number reader takes signs and capitals as well.
+    private static func isDigitOrDash(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "-"): true
+        default: false
+        }
     }
 
     /// The version 5 of `name`: the same for the same name and namespace.

@@ -6,6 +6,8 @@ package import KafkaClient
 package struct DeadLetter: Sendable {
     package let partition: Int32
     package let offset: Int64
+    /// Given at receipt. `nil`: written by a version that gave none.
+    package let id: EnvelopeID?
     /// As it was written: a later version may know more reasons.
     package let reason: String
     /// `nil`: not told, or not readable.
@@ -35,6 +37,7 @@ extension DeadLetter {
         func header(_ name: String) -> String? { record.header(name).map { String(decoding: $0, as: UTF8.self) } }
         partition = record.partition
         offset = record.offset
+        id = header("\(DeadLetterReason.idHeader)").flatMap { EnvelopeID($0) }
         reason = header("b24_reason") ?? ""
         receivedAt = header("b24_received_at").flatMap { Timestamp(rfc3339: $0) }
         portal = header("b24_portal") ?? ""

@@ -1,3 +1,4 @@
+internal import Bitrix24
 internal import Foundation
 internal import KafkaClient
 
@@ -15,7 +16,8 @@ package struct DeadLetterTopic {
 
     package var name: String { settings.kafka.deadLetterTopic }
 
-    /// Blocks. Letters of one partition come in order, so those of one portal do.
+    /// Blocks. Letters of one partition come in order, so those of one portal do. One that was sent several times, as after
+    /// a crash, comes once, with its first place.
     ///
     /// - Parameter take: Gets each letter, and how many records of how many have been read with it.
     /// - Returns: `false` if there is no such topic, which means that there has never been a dead letter.
@@ -40,6 +42,7 @@ package struct DeadLetterTopic {
         try consumer.assign(topics: [name], timeout: timeout)
         var unread = offsets.filter { !$0.value.isEmpty }.mapValues(\.upperBound)
         var done = 0
+        var known: Set<EnvelopeID> = []
         var deadline = ContinuousClock.now + timeout
         while !unread.isEmpty {
             guard let record = try consumer.poll(upTo: .milliseconds(100)) else {
@@ -57,7 +60,9 @@ package struct DeadLetterTopic {
             }
             if record.offset + 1 == end { unread[record.partition] = nil }
             done += 1
-            try take(DeadLetter(record), done, total)
+            let letter = DeadLetter(record)
+            if let id = letter.id, !known.insert(id).inserted { continue }
+            try take(letter, done, total)
         }
         return true
     }

@@ -35,7 +35,7 @@ package struct Readmission {
         }
     }
 
-    /// Under which the ids of events are derived that are admitted later. Never to be changed: the ids would.
+    /// Under which the ids of letters are derived that were given none. Never to be changed: the ids would.
     static let namespace = EnvelopeID(high: 0x0730_07DD_842A_4432, low: 0x9B0C_476F_E762_F018)
 
     private let portals: PortalDirectory
@@ -56,8 +56,8 @@ package struct Readmission {
 
     /// Writes the record of an admitted letter over what `record` held.
     ///
-    /// The record is the receiver's but for its id, which is derived from the letter's place, so that it is the same each
-    /// time, and `sequence`, which only a journal gives. The time of receipt is the letter's.
+    /// The record is the receiver's but for `sequence`, which only a journal gives. Id and time of receipt are the letter's,
+    /// so they are the same each time; a letter without an id gets one that is derived from its place.
     package mutating func judge(_ letter: DeadLetter, into record: inout EventRecord) -> Verdict {
         switch DeadLetterReason(rawValue: letter.reason) {
         case .unknownPortal, .badToken: break
@@ -75,7 +75,11 @@ package struct Readmission {
         case .refused(let refusal): return .left(obstacle(refusal, event, digest))
         case .unprovenPayment: return .left(.noToken)
         case .admitted(let portal, let origin):
-            let receipt = Receipt(id: id(of: letter, receivedAt), receivedAt: receivedAt, origin: origin)
+            let receipt = Receipt(
+                id: letter.id ?? derivedID(of: letter, receivedAt),
+                receivedAt: receivedAt,
+                origin: origin
+            )
             let isWritten: Void? = try? normalizer.normalize(
                 event,
                 of: form,
@@ -95,7 +99,7 @@ package struct Readmission {
             ? .needsApplication : .tokenUnknown
     }
 
-    private func id(of letter: DeadLetter, _ receivedAt: Timestamp) -> EnvelopeID {
+    private func derivedID(of letter: DeadLetter, _ receivedAt: Timestamp) -> EnvelopeID {
         EnvelopeID(
             derivedFrom:
                 "\(settings.kafka.deadLetterTopic)/\(letter.partition)/\(letter.offset)/\(receivedAt.milliseconds)",

@@ -125,7 +125,14 @@ final class EventReceiver: RequestHandler {
         switch portals.admit(event, form: form) {
         case .refused(let refusal):
             metrics.refused[refusal.reason.rawValue]?.increment()
-            writeDeadLetter(of: event, reason: refusal.reason, tokenDigest: refusal.tokenDigest)
+            let now = WallClock.now()
+            writeDeadLetter(
+                of: event,
+                reason: refusal.reason,
+                tokenDigest: refusal.tokenDigest,
+                at: now,
+                id: ids.next(at: now)
+            )
             answer(Answers.notAdmitted, responder)
         case .unprovenPayment:
             metrics.notEvents["payment-without-token"]?.increment()
@@ -174,7 +181,9 @@ final class EventReceiver: RequestHandler {
                 code: code
             )
             pending.append(.answer(answer), at: position)
-            if isOversized { writeDeadLetter(of: event, reason: .tooLarge, tokenDigest: nil, id: receipt.id) }
+            if isOversized {
+                writeDeadLetter(of: event, reason: .tooLarge, tokenDigest: nil, at: now, id: receipt.id)
+            }
         case .refused(let refusal):
             let reason: BridgeMetrics.LossReason = refusal == .closed ? .shutdown : .overload
             lose(reason, memberID: event.memberID, code: code, responder)
@@ -187,7 +196,8 @@ final class EventReceiver: RequestHandler {
         of event: InboundEvent,
         reason: DeadLetterReason,
         tokenDigest: TokenDigest?,
-        id: EnvelopeID? = nil,
+        at receivedAt: Timestamp,
+        id: EnvelopeID,
         withBody: Bool = true
     ) {
         do {
@@ -196,7 +206,7 @@ final class EventReceiver: RequestHandler {
                 of: form,
                 topic: context.settings.kafka.deadLetterTopic,
                 reason: reason,
-                receivedAt: WallClock.now(),
+                receivedAt: receivedAt,
                 tokenDigest: tokenDigest,
                 id: id,
                 withBody: withBody && reason != .tooLarge,
@@ -208,7 +218,14 @@ final class EventReceiver: RequestHandler {
         _ = StoredRecord.encode(record, flags: [], into: &payload)
         let isTooLarge = payload.count > context.settings.kafka.maxRecordBytes
         if isTooLarge, withBody {
-            return writeDeadLetter(of: event, reason: reason, tokenDigest: tokenDigest, id: id, withBody: false)
+            return writeDeadLetter(
+                of: event,
+                reason: reason,
+                tokenDigest: tokenDigest,
+                at: receivedAt,
+                id: id,
+                withBody: false
+            )
         }
         let key = String(decoding: record.key, as: UTF8.self)
         guard !isTooLarge, context.journal.statistics.state == .accepting,

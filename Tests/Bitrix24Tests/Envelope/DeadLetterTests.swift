@@ -19,6 +19,7 @@ import Testing
             record.headerList.map { "\($0.name): \($0.value)" } == [
                 "content-type: application/json", "b24_reason: bad-token", "b24_received_at: 2016-06-20T16:21:55.120Z",
                 "b24_portal: a223", "b24_event: onCrmDealAdd", "b24_token_sha256: \(digest)",
+                "b24_id: 0199c0de-7c1a-7b5e-9f0d-2f1f6d1c0a42",
             ]
         )
         #expect(

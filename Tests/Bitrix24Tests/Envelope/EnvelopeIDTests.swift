@@ -24,6 +24,21 @@ import Testing
         }
     }
 
+    @Test func isReadBackAsItWasWritten() {
+        var random = SplitMix64(state: 7)
+        for _ in 0..<1000 {
+            let id = EnvelopeID(high: random.next(), low: random.next())
+            #expect(EnvelopeID(text(id)) == id)
+        }
+        let good = "0199c0de-7c1a-7b5e-9f0d-2f1f6d1c0a42"
+        for wrong in [
+            "", "x", good + "0", String(good.dropLast()), good.uppercased(), "+" + good.dropFirst(),
+            good.replacing("-", with: ""), "0199c0de7-c1a-7b5e-9f0d-2f1f6d1c0a42",
+        ] {
+            #expect(EnvelopeID(wrong) == nil, "\(wrong)")
+        }
+    }
+
     @Test func isAUUIDOfVersionSevenThatBeginsWithTheTime() {
         var ids = EnvelopeIDGenerator()
         let uuid7 = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/

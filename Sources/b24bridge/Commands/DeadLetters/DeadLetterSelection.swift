@@ -115,6 +115,14 @@ extension DeadLetter {
     var shownDigest: String { tokenDigest.map { String($0.prefix(12)) } ?? "" }
 }
 
+extension EnvelopeID {
+    var text: String {
+        var bytes: [UInt8] = []
+        write(into: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
 /// `2 unknown-portal, 1 bad-token`, the most frequent first.
 struct LetterCounts {
     private var counts: [String: Int] = [:]

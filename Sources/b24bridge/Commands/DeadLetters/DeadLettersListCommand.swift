@@ -89,6 +89,8 @@ private struct NewestLetters {
 
 /// A line of `list --json`.
 private struct DeadLetterJSON: Encodable {
+    /// Absent on letters of versions that gave none.
+    let id: String?
     let time: String?
     let reason: String
     let portal: String
@@ -100,6 +102,7 @@ private struct DeadLetterJSON: Encodable {
     let pairs: [[String]]?
 
     init(_ letter: DeadLetter) {
+        id = letter.id?.text
         time = letter.receivedAt?.rfc3339
         reason = letter.reason
         portal = letter.portal
