@@ -84,6 +84,31 @@ import Testing
         withExtendedLifetime(temporary) {}
     }
 
+    @Test func `a file that is gone is no silence`() throws {
+        let (temporary, journal) = try Self.filled()
+        try FileManager.default.removeItem(atPath: journal.directory + "/" + JournalDirectory.Segment.name(of: 2))
+        func summary(from position: UInt64? = nil) throws -> RecordExport.Summary {
+            var filter = RecordFilter()
+            filter.from = position.map { .position($0) }
+            return try RecordExport(try journal.site(), filter: filter).run(progress: { _ in }) { _ in true }
+        }
+        let found = try summary()
+        #expect(found.missingFiles == 1 && !found.isWhole && found.lines > 0)
+        // What is asked for lies behind it.
+        let last = try #require(try journal.exported([.main]).last?["position"] as? Int)
+        #expect(try summary(from: UInt64(last)).isWhole)
+        withExtendedLifetime(temporary) {}
+    }
+
+    @Test func `what cannot be written ends it with the reason`() throws {
+        let (temporary, journal) = try Self.filled()
+        let export = RecordExport(try journal.site())
+        #expect(throws: WaitingEnded.self) {
+            try export.run(progress: { _ in }) { _ in throw WaitingEnded() }
+        }
+        withExtendedLifetime(temporary) {}
+    }
+
     @Test(arguments: [
         ("17", JournalBound.position(17)), ("2016-06-20T16:21:54Z", .time(Timestamp(milliseconds: 1_466_439_714_000))),
         ("2016-06-20T18:21:54.120+02:00", .time(Timestamp(milliseconds: 1_466_439_714_120))),

@@ -9,10 +9,14 @@ package struct RecordExport {
         package var damagedBytes = 0
         package var undecodable = 0
         package var newerVersionFiles = 0
+        /// Files that are gone from between those that were read.
+        package var missingFiles = 0
         /// Whoever read the lines has gone.
         package var wasCutShort = false
 
-        package var isWhole: Bool { damagedRanges == 0 && undecodable == 0 && newerVersionFiles == 0 }
+        package var isWhole: Bool {
+            damagedRanges == 0 && undecodable == 0 && newerVersionFiles == 0 && missingFiles == 0
+        }
     }
 
     let site: JournalSite
@@ -62,6 +66,8 @@ package struct RecordExport {
         }
         var done = 0
         for (part, segments) in parts {
+            let first = segments.first?.number ?? 0
+            summary.missingFiles += part.directory.missingSegments.count { $0 > first }
             for segment in segments {
                 if case .newerVersion = segment.header { summary.newerVersionFiles += 1 }
             }

@@ -58,6 +58,7 @@ struct JournalExportCommand: ParsableCommand {
         if summary.damagedRanges > 0 {
             faults.append("\(summary.damagedBytes) bytes in \(summary.damagedRanges) places are damaged")
         }
+        if summary.missingFiles > 0 { faults.append("\(counted(summary.missingFiles, "file")) gone from the journal") }
         if summary.undecodable > 0 { faults.append("\(summary.undecodable) records are not of this version") }
         if summary.newerVersionFiles > 0 { faults.append("\(summary.newerVersionFiles) files are of a later version") }
         writeToStandardError(
