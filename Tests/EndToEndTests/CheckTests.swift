@@ -64,13 +64,22 @@ import Testing
         #expect(result.end == .exit(0))
         let lines = result.outputLines.filter { $0.contains("in use") }
         #expect(
-            lines.count == 2 && lines.allSatisfy { $0.hasPrefix("warning") && $0.contains("journal") },
+            lines.count == 2
+                && lines.allSatisfy { $0.hasPrefix("ok") && $0.contains("journal") && $0.contains("fine") },
             "\(result.output)"
         )
         // Nor does it hurt whoever uses it.
         #expect(try await post(SampleEvent.form(), port: port).status == 200)
         try await bridge.stop()
         #expect(try await !check(setup).output.contains("in use"))
+    }
+
+    @Test func eachJournalIsShownWithItsOwnQuota() async throws {
+        var setup = try Setup()
+        setup.settings["journal"] = ["maxBytes": "1GiB", "parkedMaxBytes": "256MiB"]
+        let journals = try await findings(setup).filter { $0.subject.hasPrefix("journal ") }
+        #expect(journals.count == 2 && journals[0].text.contains("of 1.0 GiB used"), "\(journals)")
+        #expect(journals.last?.text.contains("of 256.0 MiB used") == true, "\(journals)")
     }
 
     @Test func aSecondServeOnOneJournalIsRefused() async throws {

@@ -36,8 +36,9 @@ package struct BridgeCheck: Sendable {
     /// Blocks for as long as the file system and Kafka take, Kafka at most `timeout`.
     package func run() -> [Finding] {
         var findings = [checkPortals()]
-        findings.append(checkJournal(settings.journalConfiguration, quota: settings.journal.maxBytes))
-        findings.append(checkJournal(settings.parkedConfiguration, quota: settings.parkedMaxBytes))
+        findings.append(checkJournal(settings.journalConfiguration, maxBytes: settings.journal.maxBytes))
+        // It is opened with the main journal's quota on top; what counts is its own.
+        findings.append(checkJournal(settings.parkedConfiguration, maxBytes: settings.parkedMaxBytes))
         findings += checkKafka()
         return findings
     }
@@ -52,23 +53,22 @@ package struct BridgeCheck: Sendable {
             )
     }
 
-    private func checkJournal(_ configuration: JournalConfiguration, quota: Int) -> Finding {
+    private func checkJournal(_ configuration: JournalConfiguration, maxBytes: Int) -> Finding {
+        var finding = Finding(grade: .good, subject: "journal \(configuration.directory)", text: "")
         do {
             let journal = try Journal.open(configuration)
             defer { journal.close() }
-            return Finding(
-                grade: .good,
-                subject: "journal \(configuration.directory)",
-                text:
-                    "can be written; \(StatusPage.bytes(journal.statistics.diskBytes)) of \(StatusPage.bytes(quota)) used"
-            )
+            let used = StatusPage.bytes(journal.statistics.diskBytes)
+            finding.text = "can be written; \(used) of \(StatusPage.bytes(maxBytes)) used"
         } catch {
-            return Finding(
-                grade: error.code == .locked ? .warning : .failure,
-                subject: "journal \(configuration.directory)",
-                text: error.description
-            )
+            let isInUse = error.code == .locked
+            finding.grade = isInUse ? .good : .failure
+            finding.text =
+                isInUse
+                ? "in use, by a running bridge presumably; that is fine (a second bridge needs a directory of its own)"
+                : error.description
         }
+        return finding
     }
 
     private func checkKafka() -> [Finding] {
