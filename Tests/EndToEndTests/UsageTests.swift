@@ -35,15 +35,29 @@ import Testing
         #expect(result.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil, "\(result.output)")
     }
 
-    /// Commands of a help text must survive copying: none may be broken by the wrapping of lines.
-    @Test(arguments: [[], ["serve"], ["check"], ["normalize"]])
+    /// Commands of a help text must survive copying: none may be broken by the wrapping of lines, which comes at 80 columns.
+    @Test(arguments: [
+        [], ["serve"], ["check"], ["normalize"], ["journal"], ["journal", "inspect"], ["journal", "verify"],
+        ["journal", "export"], ["journal", "replay"], ["journal", "reroute"], ["dead-letters"],
+        ["dead-letters", "list"], ["dead-letters", "requeue"], ["simulate"], ["simulate", "events"],
+        ["simulate", "portals"],
+    ])
     func examplesInTheHelpAreWholeLines(command: [String]) async throws {
-        let result = try await runBridge(command + ["--help"])
-        let examples = result.output.split(separator: "\n").filter { $0.hasPrefix("  ") && $0.contains("b24bridge ") }
-            .filter { !$0.contains("See '") }
-        #expect(!examples.isEmpty)
-        for line in result.output.split(separator: "\n") {
-            #expect(!line.hasPrefix("b24bridge ") && line != "normalize", "\(line)")
+        let result = try await runBridge(command + ["--help"], environment: ["COLUMNS": "1000"])
+        let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
+        var examples = 0
+        var isContinued = false
+        for line in lines {
+            let words = line.drop { $0 == " " }
+            let isExample = line.hasPrefix("  ") && words.hasPrefix("b24bridge ") || isContinued
+            isContinued = isExample && (line.hasSuffix("\\") || line.hasSuffix("|"))
+            guard isExample else {
+                #expect(!line.hasPrefix("b24bridge "), "\(line)")
+                continue
+            }
+            examples += 1
+            #expect(line.count <= 78, "\(line)")
         }
+        #expect(examples > 0)
     }
 }

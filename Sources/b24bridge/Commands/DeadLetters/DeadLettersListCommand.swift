@@ -13,7 +13,8 @@ struct DeadLettersListCommand: AsyncParsableCommand {
 
               printf %s "$TOKEN" | sha256sum
 
-              b24bridge dead-letters list --config b24bridge.yaml --since 7d --reason unknown-portal
+              b24bridge dead-letters list --config b24bridge.yaml \\
+                --since 7d --reason unknown-portal
 
             Exit status: 0 all was read, also if there was nothing, 1 failure, 2 bad usage or configuration.
             """

@@ -12,8 +12,10 @@ struct JournalExportCommand: ParsableCommand {
             The parked journal has positions and times of its own: those of the parking. In the main journal \
             "delivered" is also true of what was parked.
 
-              b24bridge journal export --config b24bridge.yaml --undelivered > undelivered.ndjson
-              b24bridge journal export --directory /mnt/journal --parked --topic bitrix24.crm.deal
+              b24bridge journal export --config b24bridge.yaml \\
+                --undelivered > undelivered.ndjson
+              b24bridge journal export --directory /mnt/journal --parked \\
+                --topic bitrix24.crm.deal
 
             Exit status: 0 all is printed, 1 something could not be read (the rest is printed), 2 bad usage or \
             configuration.

@@ -13,7 +13,8 @@ struct JournalInspectCommand: ParsableCommand {
             main journal a record counts as delivered when it was parked.
 
               b24bridge journal inspect --config b24bridge.yaml
-              b24bridge journal inspect --directory /mnt/journal --json | jq '.topics[] | select(.parked > 0)'
+              b24bridge journal inspect --directory /mnt/journal --json |
+                jq '.topics[] | select(.parked > 0)'
 
             Exit status: 0 printed, whatever was found (journal verify judges), 1 it cannot be read, 2 bad usage or \
             configuration.

@@ -23,7 +23,8 @@ struct JournalReplayCommand: AsyncParsableCommand {
             journal.retain reaches: the same bytes, so the same ids. It only reads then and may run beside the bridge, \
             to which it leaves what is not delivered yet.
 
-              b24bridge journal replay --config b24bridge.yaml --from 2026-11-20T03:15:00Z --topic bitrix24.crm.deal
+              b24bridge journal replay --config b24bridge.yaml \\
+                --from 2026-11-20T03:15:00Z --topic bitrix24.crm.deal
 
             Either can be stopped at any moment and run again; what comes twice has the same id.
 

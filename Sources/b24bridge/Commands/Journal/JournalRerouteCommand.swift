@@ -12,7 +12,8 @@ struct JournalRerouteCommand: AsyncParsableCommand {
             stopped. Correct kafka.topic first, or later records go the old way. After a kill -9 the main journal may \
             offer the last second's records to the old topic once more; they are parked again, with the same ids.
 
-              b24bridge journal reroute --config b24bridge.yaml --from-topic b24.crm.dael --to-topic b24.crm.deal
+              b24bridge journal reroute --config b24bridge.yaml \\
+                --from-topic b24.crm.dael --to-topic b24.crm.deal
 
             A record that the old topic's brokers refused for a reason of its own (it was sent alone and refused) is \
             tried on the new topic like any other. One over kafka.maxRecordBytes gets the new topic too, and waits \
