@@ -80,7 +80,7 @@ package final class EventSimulation: Sendable {
         if let reason = await sender.findListener() {
             return .failure(
                 SimulationError(
-                    "nobody answers at \(settings.url) (\(reason)); start the bridge, or name its address with --url"
+                    "nobody answers at \(settings.shownURL) (\(reason)); start the bridge, or name its address with --url"
                 )
             )
         }
@@ -105,7 +105,7 @@ package final class EventSimulation: Sendable {
         return .success(
             SimulationReport(
                 run: run,
-                url: settings.url,
+                url: settings.shownURL,
                 portals: plan.portals.count,
                 keys: plan.keys.count,
                 connections: plan.lanes.count,
