@@ -67,6 +67,14 @@ import Testing
                 let dropped = { bridge.metric("dead_letters_dropped_total") }
                 try await wait(for: "all to be counted") { letters() + dropped() == 3000 }
                 #expect(letters() > 5 && dropped() > 2900)
+                let told = bridge.logs.lines.filter { $0.contains("dead letters are dropped") }
+                #expect(told.count == 1, "once, not once for each")
+                #expect(
+                    ["warning", "over-budget", "budgetBytes=10485", "journal.maxBytes"].allSatisfy {
+                        told.first?.contains($0) == true
+                    },
+                    "\(told)"
+                )
                 #expect(bridge.bridge.journal.statistics.heldBytes < 32 << 10)
                 try await bridge.take(deals(1...5))
                 try await blocking { try cluster.setBroker(up: true) }

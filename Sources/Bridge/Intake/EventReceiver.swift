@@ -213,7 +213,7 @@ final class EventReceiver: RequestHandler {
                 into: &record
             )
         } catch {
-            return metrics.deadLettersDropped.increment()
+            return context.droppedLetters.add(.tooManySecrets)
         }
         _ = StoredRecord.encode(record, flags: [], into: &payload)
         let isTooLarge = payload.count > context.settings.kafka.maxRecordBytes
@@ -228,15 +228,17 @@ final class EventReceiver: RequestHandler {
             )
         }
         let key = String(decoding: record.key, as: UTF8.self)
-        guard !isTooLarge, context.journal.statistics.state == .accepting,
-            context.deadLetterBudget.take(payload.count, portal: key)
-        else { return metrics.deadLettersDropped.increment() }
+        guard !isTooLarge else { return context.droppedLetters.add(.tooLarge) }
+        guard context.journal.statistics.state == .accepting else { return context.droppedLetters.add(.journal) }
+        guard context.deadLetterBudget.take(payload.count, portal: key) else {
+            return context.droppedLetters.add(.overBudget)
+        }
         if case .pending(let position) = append(stamp: nil) {
             let letter = PendingAnswers.DeadLetter(reason: reason, bytes: payload.count, portal: key)
             pending.append(.deadLetter(letter), at: position)
         } else {
             context.deadLetterBudget.release(payload.count, portal: key)
-            metrics.deadLettersDropped.increment()
+            context.droppedLetters.add(.journal)
         }
     }
 
@@ -255,7 +257,7 @@ final class EventReceiver: RequestHandler {
             case (.deadLetter(let letter), .committed): metrics.deadLetters[letter.reason.rawValue]?.increment()
             case (.deadLetter(let letter), .failed):
                 context.deadLetterBudget.release(letter.bytes, portal: letter.portal)
-                metrics.deadLettersDropped.increment()
+                context.droppedLetters.add(.journal)
             case (.answer(let answer), .committed):
                 guard answer.responder.respond(.ok) else { continue }
                 metrics.answered(200)

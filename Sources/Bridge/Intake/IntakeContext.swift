@@ -11,6 +11,7 @@ struct IntakeContext: Sendable {
     let portals: PortalStore
     let journal: Journal
     let deadLetterBudget: DeadLetterBudget
+    let droppedLetters: DroppedLetters
     let parkingGate: ParkingGate
     let metrics: BridgeMetrics
     let logger: Logger
@@ -31,6 +32,7 @@ struct IntakeContext: Sendable {
         self.portals = portals
         self.journal = journal
         self.deadLetterBudget = deadLetterBudget
+        droppedLetters = DroppedLetters(counter: metrics.deadLettersDropped, budget: deadLetterBudget, logger: logger)
         self.parkingGate = parkingGate
         self.metrics = metrics
         self.logger = logger

@@ -13,6 +13,10 @@ struct DeadLettersListCommand: AsyncParsableCommand {
 
               printf %s "$TOKEN" | sha256sum
 
+            A flood of refused calls is not kept in full: beyond 1 % of journal.maxBytes that wait for Kafka, and a \
+            sixteenth of that for each portal, letters are dropped. The bridge says so in its log and counts them in \
+            b24bridge_dead_letters_dropped_total.
+
               b24bridge dead-letters list --config b24bridge.yaml \\
                 --since 7d --reason unknown-portal
 
