@@ -256,6 +256,8 @@ import Testing
     @Test(arguments: [
         (["inspect"], "--config FILE or --directory"), (["verify", "--directory", "x", "--nonsense"], "--nonsense"),
         (["export", "--directory", "x", "--from", "yesterday"], "RFC 3339"),
+        (["export", "--directory", "x", "--from", "9", "--to", "3"], "exchange them"),
+        (["replay", "--directory", "x", "--from", "2026-11-21T00:00:00Z", "--to", "2026-11-20T00:00:00Z"], "exchange"),
         (["replay", "--directory", "x", "--topic", "t"], "--from or --to"),
         (["reroute", "--directory", "x", "--from-topic", "a", "--to-topic", "b c"], "cannot be a topic"),
         (["reroute", "--directory", "x", "--from-topic", "a", "--to-topic", "a"], "name two"),

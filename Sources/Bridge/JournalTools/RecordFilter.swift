@@ -18,6 +18,17 @@ package enum JournalBound: Sendable, Equatable {
     }
 }
 
+extension JournalBound {
+    /// Whether nothing can lie from `self` to `other`. Only places of one kind can be compared.
+    package func isAbove(_ other: JournalBound) -> Bool {
+        switch (self, other) {
+        case (.position(let from), .position(let to)): from > to
+        case (.time(let from), .time(let to)): from > to
+        default: false
+        }
+    }
+}
+
 /// Which records a tool is about. Where nothing is said, all are.
 package struct RecordFilter: Sendable {
     /// Any of these.

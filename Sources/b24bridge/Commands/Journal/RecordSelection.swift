@@ -28,6 +28,9 @@ struct RecordSelection: ParsableArguments {
                 "\(name) \(text) is neither a position nor a time; write times as 2026-11-20T03:15:00Z (RFC 3339)"
             )
         }
+        if let from, let to, let lower = JournalBound(from), let upper = JournalBound(to), lower.isAbove(upper) {
+            throw ValidationError("--from \(from) is after --to \(to), so nothing lies between; exchange them")
+        }
     }
 
     var filter: RecordFilter {
