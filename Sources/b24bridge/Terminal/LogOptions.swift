@@ -9,7 +9,7 @@ struct LogOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "json is one object a line, text is for people. Default: json, with --dev text.",
+            "json is one object a line, text is for people. Default: json for serve, text for serve --dev and replay.",
             valueName: "format"
         )
     )
