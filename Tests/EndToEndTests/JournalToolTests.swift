@@ -277,6 +277,18 @@ import Testing
         #expect(try Self.files(folder.path).isEmpty)
     }
 
+    @Test func aFileAndTheParkedHalfAreToldFromAJournal() async throws {
+        let setup = try Setup(servers: Cluster.nowhere)
+        _ = try await setup.fill(clients: 1, each: 1)
+        let file = try await runBridge(["journal", "inspect", "--directory", setup.folder.file("b24bridge.yaml")])
+        #expect(file.end == .exit(1) && file.errors.contains("is a file; name the directory"), "\(file)")
+        for path in ["journal/parked", "journal/parked/"] {
+            let half = try await runBridge(["journal", "inspect", "--directory", setup.folder.file(path)])
+            #expect(half.end == .exit(0) && half.errors.contains("the whole is"), "\(half)")
+        }
+        #expect(try await setup.tool("inspect").errors.isEmpty)
+    }
+
     private static func files(_ path: String) throws -> [String: Data] {
         var files: [String: Data] = [:]
         for name in try FileManager.default.subpathsOfDirectory(atPath: path) {

@@ -1,3 +1,4 @@
+internal import Foundation
 package import Journal
 
 /// Which of a bridge's two journals.
@@ -28,6 +29,10 @@ package struct JournalSite: Sendable {
     /// - Throws: `JournalError` or `JournalToolError`.
     package init(inspecting directory: String) throws {
         self.directory = directory
+        var isDirectory: ObjCBool = true
+        if FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), !isDirectory.boolValue {
+            throw JournalToolError("\(directory) is a file; name the directory that the journal lies in")
+        }
         let main = try JournalDirectory(inspecting: directory)
         var parts = [Part(name: .main, directory: main)]
         do throws(JournalError) {
@@ -41,6 +46,14 @@ package struct JournalSite: Sendable {
         guard parts.contains(where: { $0.directory.holdsJournal }) else {
             throw JournalToolError("no journal lies in \(directory): name what journal.directory of its bridge says")
         }
+    }
+
+    /// The directory of the journal whose parked records alone lie in `directory`. `nil`: this is a main journal.
+    package var directoryOfWhole: String? {
+        let url = URL(filePath: directory).standardizedFileURL
+        guard url.lastPathComponent == BridgeSettings.parkedName else { return nil }
+        let above = url.deletingLastPathComponent().path
+        return (try? JournalDirectory(inspecting: above))?.holdsJournal == true ? above : nil
     }
 
     /// A bridge has them open.

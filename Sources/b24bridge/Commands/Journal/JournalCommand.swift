@@ -47,7 +47,13 @@ struct JournalLocation: ParsableArguments {
 
     /// The journals, without opening them. Reports what is in the way on standard error.
     func inspect() throws -> JournalSite {
-        try reportingFaults { try JournalSite(inspecting: directory ?? load().settings.journal.directory) }
+        let site = try reportingFaults { try JournalSite(inspecting: directory ?? load().settings.journal.directory) }
+        if let whole = site.directoryOfWhole {
+            writeToStandardError(
+                "These are the parked records alone, taken for a main journal; the whole is \(whole).\n"
+            )
+        }
+        return site
     }
 
     /// The configuration's, or the default where only a directory was named.
