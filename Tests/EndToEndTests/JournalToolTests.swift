@@ -254,7 +254,8 @@ import Testing
     // MARK: Usage
 
     @Test(arguments: [
-        (["inspect"], "--config FILE or --directory"), (["verify", "--directory", "x", "--nonsense"], "--nonsense"),
+        (["inspect"], "--config FILE or --directory"), (["replay"], "--config FILE or --directory"),
+        (["inspect", "--helpp"], "--helpp"), (["verify", "--directory", "x", "--nonsense"], "--nonsense"),
         (["export", "--directory", "x", "--from", "yesterday"], "RFC 3339"),
         (["export", "--directory", "x", "--from", "9", "--to", "3"], "exchange them"),
         (["replay", "--directory", "x", "--from", "2026-11-21T00:00:00Z", "--to", "2026-11-20T00:00:00Z"], "exchange"),

@@ -38,11 +38,12 @@ struct JournalLocation: ParsableArguments {
     )
     var directory: String?
 
-    func validate() throws {
+    /// Not in `validate`, which comes before the parser looks for options that it does not know.
+    private func expectName() throws {
         guard directory == nil, configuration.config == nil,
             ProcessInfo.processInfo.environment["B24_JOURNAL_DIRECTORY"] == nil
         else { return }
-        throw ValidationError("say which journal: --config FILE or --directory DIRECTORY")
+        throw usage("say which journal: --config FILE or --directory DIRECTORY")
     }
 
     /// The journals, without opening them. Reports what is in the way on standard error.
@@ -64,6 +65,7 @@ struct JournalLocation: ParsableArguments {
 
     /// The configuration with `directory` in the place of its own.
     func load() throws -> LoadedConfiguration {
+        try expectName()
         var loaded = try LoadedConfiguration.load(configuration)
         if let directory { loaded.settings.journal.directory = directory }
         return loaded
