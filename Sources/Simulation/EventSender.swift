@@ -146,13 +146,27 @@ struct EventSender: Sendable {
         switch error {
         case let error as NIOConnectionError:
             // One for each address that was tried; they mostly say the same.
-            error.connectionErrors.first.map { words($0.error) } ?? error.dnsAError.map { words($0) }
-                ?? "no address is known of the host"
+            error.connectionErrors.first.map { words($0.error) } ?? "no address is known of \(error.host)"
+        case SocketAddressError.unknown(let host, _): "no address is known of \(host)"
         case let error as IOError where error.errnoCode == ECONNREFUSED: "connection refused"
         case let error as HTTPClientError where error == .deadlineExceeded: "no answer in time"
         case let error as HTTPClientError where error == .remoteConnectionClosed: "the connection was closed"
         case let error as HTTPClientError: error.shortDescription
-        default: "\(error)"
+        default: isOfTLS(error) ? "the TLS handshake failed: \(tlsWords("\(error)"))" : "\(error)"
         }
+    }
+
+    /// By name: the module that has these errors is one of AsyncHTTPClient's own.
+    static func isOfTLS(_ error: any Error) -> Bool { String(reflecting: type(of: error)).contains("NIOSSL") }
+
+    /// BoringSSL's words and the mend for the usual cases; the whole has paths of its sources.
+    static func tlsWords(_ text: String) -> String {
+        let reasons = [
+            ("WRONG_VERSION_NUMBER", "the other side speaks no TLS; is it http:// that it takes?"),
+            ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted here, or has expired"),
+            ("Hostname", "its certificate is not for this host"),
+            ("uncleanShutdown", "the other side hung up"),
+        ]
+        return reasons.first { text.contains($0.0) }?.1 ?? "look at the certificate and the protocol of the other side"
     }
 }

@@ -84,7 +84,7 @@ package struct BridgeCheck: Sendable {
                 Finding(
                     grade: .good,
                     subject: "kafka \(producer.bootstrapServers)",
-                    text: "\(metadata.brokers.count) brokers"
+                    text: counted(metadata.brokers.count, "broker")
                 )
             ]
             findings += findingsAboutTopics(in: metadata)

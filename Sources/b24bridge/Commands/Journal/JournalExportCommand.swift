@@ -58,13 +58,17 @@ struct JournalExportCommand: ParsableCommand {
         guard !summary.isWhole, !summary.wasCutShort else { return }
         var faults: [String] = []
         if summary.damagedRanges > 0 {
-            faults.append("\(summary.damagedBytes) bytes in \(summary.damagedRanges) places are damaged")
+            faults.append(
+                "\(counted(summary.damagedBytes, "damaged byte")) in \(counted(summary.damagedRanges, "place"))"
+            )
         }
         if summary.missingFiles > 0 { faults.append("\(counted(summary.missingFiles, "file")) gone from the journal") }
-        if summary.undecodable > 0 { faults.append("\(summary.undecodable) records are not of this version") }
-        if summary.newerVersionFiles > 0 { faults.append("\(summary.newerVersionFiles) files are of a later version") }
+        if summary.undecodable > 0 { faults.append("\(counted(summary.undecodable, "record")) not of this version") }
+        if summary.newerVersionFiles > 0 {
+            faults.append("\(counted(summary.newerVersionFiles, "file")) of a later version")
+        }
         writeToStandardError(
-            "\(faults.joined(separator: ", ")); the other \(summary.lines) records are printed. "
+            "\(faults.joined(separator: ", ")); printed is the rest: \(counted(summary.lines, "record")). "
                 + "b24bridge journal verify says where.\n"
         )
         throw ExitCode.failure

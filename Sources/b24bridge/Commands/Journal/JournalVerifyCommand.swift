@@ -47,8 +47,11 @@ struct JournalVerifyCommand: ParsableCommand {
         }
         let more = findings.faultsCounted - findings.faults.count
         if more > 0 { text += "and \(more) more\n" }
-        text += findings.isSound ? "sound" : "\(findings.faultsCounted) faults, \(findings.damagedBytes) bytes damaged"
-        text += ": \(findings.records) intact records, \(StatusPage.bytes(findings.bytes)) read in \(site.directory)\n"
+        text +=
+            findings.isSound
+            ? "sound" : "\(counted(findings.faultsCounted, "fault")), \(counted(findings.damagedBytes, "byte")) damaged"
+        text +=
+            ": \(counted(findings.records, "intact record")), \(StatusPage.bytes(findings.bytes)) read in \(site.directory)\n"
         if findings.setAsideFiles > 0 {
             text += "\(findings.setAsideFiles) files in set-aside/ hold what earlier starts could not read.\n"
         }

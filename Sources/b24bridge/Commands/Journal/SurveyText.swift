@@ -16,7 +16,7 @@ enum SurveyText {
     private static func text(_ part: JournalSurvey.Part) -> String {
         var text = "\(part.journal.rawValue) journal  \(part.directory)\n"
         let bytes = StatusPage.bytes
-        text += "  records      \(part.records), \(bytes(part.bytes)) in \(part.segments.count) files\n"
+        text += "  records      \(part.records), \(bytes(part.bytes)) in \(counted(part.segments.count, "file"))\n"
         text += "  undelivered  \(part.undelivered), \(bytes(part.undeliveredBytes))"
         text += part.oldestUndelivered.map { ", the oldest \($0.age) old (\($0))" } ?? ""
         text += "\n"
@@ -30,14 +30,16 @@ enum SurveyText {
         text += "  checkpoint   \(checkpoint(part))\n"
         text += "  state        \(state(part))\n"
         if part.damagedRanges > 0 {
-            text += "  damage       \(bytes(part.damagedBytes)) in \(part.damagedRanges) places; see journal verify\n"
+            text +=
+                "  damage       \(bytes(part.damagedBytes)) in \(counted(part.damagedRanges, "place")); see journal verify\n"
         }
         if !part.missingSegments.isEmpty {
-            text += "  missing      \(part.missingSegments.count) files; see journal verify\n"
+            text += "  missing      \(counted(part.missingSegments.count, "file")); see journal verify\n"
         }
         if !part.setAside.isEmpty {
             let sum = part.setAside.reduce(0) { $0 + $1.bytes }
-            text += "  set aside    \(part.setAside.count) files, \(bytes(sum)): what earlier starts could not read\n"
+            text +=
+                "  set aside    \(counted(part.setAside.count, "file")), \(bytes(sum)): what earlier starts could not read\n"
         }
         return text + "\n" + segments(part)
     }

@@ -76,7 +76,7 @@ struct SimulateEventsCommand: AsyncParsableCommand {
         }
         if simulation.connections < simulation.settings.connections {
             writeToStandardError(
-                "There are only \(simulation.keys) keys, so \(simulation.connections) connections are used; "
+                "Keys: \(simulation.keys), so no more than \(counted(simulation.connections, "connection")) can be used; "
                     + "more come with more --entities.\n"
             )
         }

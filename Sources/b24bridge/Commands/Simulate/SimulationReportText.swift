@@ -1,3 +1,4 @@
+import Bridge
 import Foundation
 import Locks
 import Simulation
@@ -11,12 +12,10 @@ enum SimulationReportText {
         table.add([
             "sent", "\(report.sent)",
             String(
-                format: "%.1f s, %.0f/s, %d connections, %d keys",
+                format: "%.1f s, %.0f/s, ",
                 report.seconds,
-                perSecond,
-                report.connections,
-                report.keys
-            ),
+                perSecond
+            ) + "\(counted(report.connections, "connection")), \(counted(report.keys, "key"))",
         ])
         table.add(["acknowledged", "\(report.acknowledged)", "answered with 200"])
         let statuses = report.refusedByStatus.sorted { $0.key < $1.key }.map { "\($0.value) with \($0.key)" }
