@@ -80,9 +80,22 @@ import Testing
         #expect(dry.outputLines.count { $0.contains("to \(setup.dealTopic), key \(Self.portal)/crm.deal/") } == 5)
         #expect(dry.outputLines.count { $0.contains("left: no token of its portal") } == 2, "\(dry.output)")
 
+        let rowTimes = dry.outputLines.dropFirst().map { $0.prefix(20) }
+        #expect(rowTimes == rowTimes.sorted(), "\(dry.output)")
+        let plan = try await command(["requeue", "--dry-run", "--json"], setup).outputLines.map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        #expect(plan.compactMap { $0["time"] as? String } == times)
+        #expect(plan.compactMap { $0["id"] as? String } == letters.compactMap { $0["id"] as? String })
+        #expect(plan.count { $0["topic"] as? String == setup.dealTopic } == 5)
+        #expect(plan.count { $0["left"] as? String == "token-unknown" } == 2, "\(plan)")
+
         var runs: [Set<String>] = []
         for run in 1...2 {
-            let sent = try await command(["requeue"], setup)
+            let sent = try await command(["requeue", "--json"], setup)
+            let result = try #require(try JSONSerialization.jsonObject(with: Data(sent.output.utf8)) as? [String: Any])
+            #expect(result["sent"] as? Int == 5 && (result["failed"] as? [Any])?.isEmpty == true)
+            #expect(result["left"] as? [String: Int] == ["token-unknown": 2])
             #expect(sent.end == .exit(0), "\(sent.errors)")
             #expect(sent.errors == "dead letters: 5 sent, 2 left (2 token-unknown)\n", "\(sent.errors)")
             let all = try await records([setup.dealTopic], 5 * run, setup)
@@ -105,6 +118,7 @@ import Testing
             }
         }
         #expect(runs[0].count == 5 && runs[0] == runs[1], "the same ids each time")
+        #expect(runs[0].isSubset(of: Set(letters.compactMap { $0["id"] as? String })), "given at receipt")
 
         // The bridge beside them goes on.
         #expect(try await post(SampleEvent.form(), port: port).status == 200)

@@ -112,6 +112,9 @@ extension DeadLetter {
         receivedAt.map { String($0.rfc3339.prefix(19)).replacingOccurrences(of: "T", with: " ") + "Z" } ?? "?"
     }
 
+    /// By time of receipt; compared with `<`.
+    var order: (Int64, Int32, Int64) { (receivedAt?.milliseconds ?? 0, partition, offset) }
+
     var shownDigest: String { tokenDigest.map { String($0.prefix(12)) } ?? "" }
 }
 
@@ -125,7 +128,7 @@ extension EnvelopeID {
 
 /// `2 unknown-portal, 1 bad-token`, the most frequent first.
 struct LetterCounts {
-    private var counts: [String: Int] = [:]
+    private(set) var counts: [String: Int] = [:]
     private(set) var total = 0
 
     mutating func add(_ word: String) {

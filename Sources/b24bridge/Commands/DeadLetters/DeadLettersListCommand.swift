@@ -84,12 +84,7 @@ private struct NewestLetters {
 
     var letters: [DeadLetter] { Array(sorted.suffix(limit ?? .max)) }
 
-    private var sorted: [DeadLetter] {
-        func order(_ letter: DeadLetter) -> (Int64, Int32, Int64) {
-            (letter.receivedAt?.milliseconds ?? 0, letter.partition, letter.offset)
-        }
-        return kept.sorted { order($0) < order($1) }
-    }
+    private var sorted: [DeadLetter] { kept.sorted { $0.order < $1.order } }
 }
 
 /// A line of `list --json`.

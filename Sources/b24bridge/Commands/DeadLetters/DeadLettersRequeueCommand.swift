@@ -29,6 +29,12 @@ struct DeadLettersRequeueCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Send nothing; show what would be sent, and why the rest would not.")
     var dryRun = false
 
+    @Flag(
+        name: .long,
+        help: "Print the result as one JSON object; with --dry-run an object a line, one for each letter."
+    )
+    var json = false
+
     func run() async throws {
         ignoreBrokenPipes()
         let loaded = try LoadedConfiguration.load(configuration)
@@ -38,25 +44,28 @@ struct DeadLettersRequeueCommand: AsyncParsableCommand {
     private func show(_ loaded: LoadedConfiguration) throws {
         var readmission = Readmission(settings: loaded.settings, portals: loaded.portals)
         var record = EventRecord()
-        var table = TextTable([
-            ("time", .left), ("portal", .left), ("event", .left), ("token", .left), ("place", .left),
-            ("what happens", .left),
-        ])
-        var (admitted, all) = (0, 0)
+        var rows: [PlannedLetter] = []
         try selection.read(loaded.settings) { letter in
-            all += 1
-            let words: String
-            switch readmission.judge(letter, into: &record) {
-            case .admitted:
-                admitted += 1
-                words =
-                    "to \(String(decoding: record.topic, as: UTF8.self)), key \(String(decoding: record.key, as: UTF8.self))"
-            case .left(let obstacle): words = "left: \(obstacle)"
-            }
-            table.add([letter.shownTime, letter.portal, letter.event, letter.shownDigest, letter.place, words])
+            let verdict = readmission.judge(letter, into: &record)
+            rows.append(PlannedLetter(letter, verdict, record))
         }
-        if all > 0 { try writeToStandardOutput(table.text) }
-        writeToStandardError("dead letters: \(admitted) of \(all) would be sent\n")
+        rows.sort { $0.order < $1.order }
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            for row in rows {
+                let line = try encoder.encode(row)
+                guard try writeToStandardOutput(Array(line) + [UInt8(ascii: "\n")]) else { return }
+            }
+        } else if !rows.isEmpty {
+            var table = TextTable([
+                ("time", .left), ("portal", .left), ("event", .left), ("token", .left), ("place", .left),
+                ("what happens", .left),
+            ])
+            for row in rows { table.add(row.cells) }
+            try writeToStandardOutput(table.text)
+        }
+        writeToStandardError("dead letters: \(rows.count { $0.topic != nil }) of \(rows.count) would be sent\n")
     }
 
     private func send(_ loaded: LoadedConfiguration) throws {
@@ -94,9 +103,81 @@ struct DeadLettersRequeueCommand: AsyncParsableCommand {
             words += ", \(sender.failures.count) failed; mend the cause and run it again: the ids stay the same"
         }
         writeToStandardError(words + "\n")
+        if json {
+            try printJSON(
+                RequeueResult(
+                    sent: sender.delivered,
+                    left: left.counts,
+                    failed: sender.failures.map {
+                        RequeueResult.Failure(place: $0.label, topic: $0.topic, error: "\($0.error)")
+                    }
+                )
+            )
+        }
         if let end { throw end }
         if !sender.failures.isEmpty { throw ExitCode.failure }
     }
 
     private struct SendingEnded: Error {}
+}
+
+/// What `requeue --json` prints.
+private struct RequeueResult: Encodable {
+    struct Failure: Encodable {
+        let place: String
+        let topic: String
+        let error: String
+    }
+
+    let sent: Int
+    /// By obstacle.
+    let left: [String: Int]
+    let failed: [Failure]
+}
+
+/// A letter and what would become of it.
+private struct PlannedLetter: Encodable {
+    let id: String?
+    let time: String?
+    let portal: String
+    let event: String
+    let tokenSHA256: String?
+    let partition: Int32
+    let offset: Int64
+    /// Of the record that would be sent; absent if the letter is left.
+    let topic: String?
+    let key: String?
+    /// Why it is left.
+    let left: String?
+    /// What a person gets.
+    let cells: [String]
+    let order: (Int64, Int32, Int64)
+
+    private enum CodingKeys: String, CodingKey {
+        case id, time, portal, event, tokenSHA256, partition, offset, topic, key, left
+    }
+
+    init(_ letter: DeadLetter, _ verdict: Readmission.Verdict, _ record: EventRecord) {
+        id = letter.id?.text
+        time = letter.receivedAt?.rfc3339
+        portal = letter.portal
+        event = letter.event
+        tokenSHA256 = letter.tokenDigest
+        partition = letter.partition
+        offset = letter.offset
+        order = letter.order
+        let words: String
+        switch verdict {
+        case .admitted:
+            let (topic, key) = (
+                String(decoding: record.topic, as: UTF8.self), String(decoding: record.key, as: UTF8.self)
+            )
+            (self.topic, self.key, left) = (topic, key, nil)
+            words = "to \(topic), key \(key)"
+        case .left(let obstacle):
+            (topic, key, left) = (nil, nil, obstacle.rawValue)
+            words = "left: \(obstacle)"
+        }
+        cells = [letter.shownTime, portal, event, letter.shownDigest, letter.place, words]
+    }
 }
