@@ -27,6 +27,27 @@ import Testing
         return try #require(bridge.registry.value("b24bridge_" + name, []))
     }
 
+    @Test func `a start with a full journal says what waits, and why`() async throws {
+        let directory = try TemporaryDirectory()
+        let adjust: (inout BridgeSettings) -> Void = {
+            $0.journal.maxBytes = 64 << 10
+            $0.shutdownTimeout = .milliseconds(100)
+        }
+        var next = 1
+        try await RunningBridge.with(servers: "127.0.0.1:1", directory: directory, adjust: adjust) { bridge in
+            try await Self.fill(bridge, to: 0.6, &next)
+        }
+        try await RunningBridge.with(servers: "127.0.0.1:1", directory: directory, adjust: adjust) { bridge in
+            let line = "warning the journal has filled beyond 50 %"
+            try await wait(for: line) { bridge.logs.contains(line) }
+            #expect(
+                bridge.logs.contains(line, "undelivered=\(next - 1)", "mend=bring Kafka back"),
+                "\(bridge.logs.lines)"
+            )
+            #expect(!bridge.logs.contains(line, "oldest=none"))
+        }
+    }
+
     @Test func `warnings come at 50, 80 and 95 percent before the first loss`() async throws {
         try await Kafka.withCluster { cluster in
             try await blocking { try cluster.setBroker(up: false) }

@@ -24,6 +24,8 @@ struct FillWatch: Service, CustomStringConvertible {
     let snapshot: BridgeSnapshot
     let logger: Logger
     static let interval: Duration = .seconds(1)
+    /// At a start with a journal that is full already, so many looks pass before it is told without knowing the cause.
+    static let patience = 5
 
     var description: String { "FillWatch" }
 
@@ -39,6 +41,8 @@ struct FillWatch: Service, CustomStringConvertible {
     private struct Watched {
         var trends = (main: FillTrend(), parked: FillTrend())
         var alarms = (main: FillAlarm(), parked: FillAlarm())
+        /// Looks that may still be waited.
+        var patience = FillWatch.patience
     }
 
     private func look(_ watched: inout Watched) {
@@ -52,15 +56,22 @@ struct FillWatch: Service, CustomStringConvertible {
         let status = snapshot.shipper.current
         let main = snapshot.mainFill(statistics.main)
         let parked = snapshot.parkedFill(statistics.parked)
+        if watched.patience > 0 {
+            let isHigh = FillAlarm.isHigh(main.ratio) || FillAlarm.isHigh(parked.ratio)
+            watched.patience = isHigh && !Self.knowsCause(status) ? watched.patience - 1 : 0
+            if watched.patience > 0 { return }
+        }
         if let change = watched.alarms.main.observe(main.ratio) {
             var metadata = Self.metadata(main)
-            metadata["undelivered"] = "\(snapshot.waiting(status, statistics.main))"
-            metadata["oldest"] = "\(snapshot.oldestAge(status).map { StatusPage.duration(Int($0)) } ?? "none")"
+            if status.isRunning {
+                metadata["undelivered"] = "\(snapshot.waiting(status, statistics.main))"
+                metadata["oldest"] = "\(snapshot.oldestAge(status).map { StatusPage.duration(Int($0)) } ?? "none")"
+            }
             say(change, "the journal", metadata, mend: Self.mend(status, parked))
         }
         if let change = watched.alarms.parked.observe(parked.ratio) {
             var metadata = Self.metadata(parked)
-            metadata["undelivered"] = "\(status.parked)"
+            if status.isRunning { metadata["undelivered"] = "\(status.parked)" }
             metadata["refusing"] = "\(status.refusingTopics.prefix(20).map(\.topic).joined(separator: " "))"
             say(
                 change,
@@ -69,6 +80,12 @@ struct FillWatch: Service, CustomStringConvertible {
                 mend: "mend the topics that refuse their records, or raise journal.parkedMaxBytes"
             )
         }
+    }
+
+    /// Whether the shipper has read what was there at the start, and met what keeps it from delivering.
+    private static func knowsCause(_ status: ShipperStatus) -> Bool {
+        status.isRunning && status.waitingRead + status.parked > 0
+            && (status.brokersUnreachable != nil || !status.refusingTopics.isEmpty)
     }
 
     private func say(_ change: FillAlarm.Change, _ journal: String, _ metadata: Logger.Metadata, mend: String) {

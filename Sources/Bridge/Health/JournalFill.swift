@@ -50,6 +50,8 @@ struct FillAlarm {
     static let levels = [50, 80, 95]
     static let hysteresis = 10
 
+    static func isHigh(_ ratio: Double) -> Bool { ratio * 100 >= Double(levels[0]) }
+
     enum Change: Equatable {
         /// Of several levels passed at once, the highest.
         case passed(Int)
