@@ -4,7 +4,7 @@ import Foundation
 func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    writeToStandardOutput(Array(try encoder.encode(value)) + [UInt8(ascii: "\n")])
+    try writeToStandardOutput(Array(try encoder.encode(value)) + [UInt8(ascii: "\n")])
 }
 
 /// Prints an object on one line.
@@ -14,5 +14,5 @@ func printJSON(_ value: some Encodable) throws {
 func printJSONLine(_ value: some Encodable) throws -> Bool {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return writeToStandardOutput(Array(try encoder.encode(value)) + [UInt8(ascii: "\n")])
+    return try writeToStandardOutput(Array(try encoder.encode(value)) + [UInt8(ascii: "\n")])
 }

@@ -20,7 +20,7 @@ enum ReplayText {
             ])
         }
         let text = backlog.topics.isEmpty ? "" : table.text
-        writeToStandardOutput(
+        try writeToStandardOutput(
             text + "\(backlog.records) records would be sent. Nothing was.\n" + words(backlog.unread)
         )
     }
@@ -38,7 +38,7 @@ enum ReplayText {
             text +=
                 "What is left stays in the journal. Mend the topics and run it again, or see journal reroute --help.\n"
         }
-        writeToStandardOutput(text + words(result.unread))
+        try writeToStandardOutput(text + words(result.unread))
     }
 
     private static func words(_ unread: Backlog.Unread) -> String {
