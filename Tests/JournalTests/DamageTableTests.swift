@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import Testing
 
 @testable import Journal
@@ -241,15 +240,12 @@ import Testing
     }
 
     @Test func aToolThatLooksAtTheDirectoryJustNowDoesNotKeepTheJournalFromOpening() throws {
-        let tries = Atomic(0)
-        let fileSystem = SimulatedFileSystem { operation in
-            guard operation.kind == .lock else { return nil }
-            return tries.add(1, ordering: .relaxed).newValue <= 3 ? .error(EWOULDBLOCK) : nil
-        }
+        let fileSystem = SimulatedFileSystem()
+        fileSystem.refuseLocks(tries: 3)
         try withJournal(configuration, fileSystem) { journal in
             #expect(TestAppender(journal).append("x")?.outcome == .committed)
         }
-        #expect(tries.load(ordering: .relaxed) == 4)
+        #expect(fileSystem.lockTries == 4)
     }
 
     @Test(arguments: [EACCES, EROFS])

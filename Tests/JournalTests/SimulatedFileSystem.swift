@@ -9,13 +9,13 @@ import Synchronization
 /// that, and of the rest any part: any 512-byte sectors of unsynced writes, any of the unsynced directory changes.
 final class SimulatedFileSystem: FileSystem {
     enum Kind: String, Sendable, CaseIterable {
-        case create, write, syncData, sync, syncDirectory, rename, remove, read, open, lock
+        case create, write, syncData, sync, syncDirectory, rename, remove, read, open
     }
 
     struct Operation: Sendable {
         let kind: Kind
         let path: String
-        /// Counts the operations that change something; reads and opens have the index of the next one, locks -1.
+        /// Counts the operations that change something; reads and opens have the index of the next one.
         let index: Int
     }
 
@@ -46,6 +46,8 @@ final class SimulatedFileSystem: FileSystem {
         var directories: Set<String> = []
         var files: [Int32: (inode: Inode, path: String)] = [:]
         var locks: [String: Int32] = [:]
+        var lockTries = 0
+        var refusedLockTries = 0
         var nextDescriptor: Int32 = 3
         var index = 0
         var log: [Operation] = []
@@ -78,6 +80,10 @@ final class SimulatedFileSystem: FileSystem {
         get { box.withLock { $0.state.capacity } }
         set { box.withLock { $0.state.capacity = newValue } }
     }
+
+    /// Somebody else has every lock for the first so many tries.
+    func refuseLocks(tries: Int) { box.withLock { $0.state.refusedLockTries = tries } }
+    var lockTries: Int { box.withLock { $0.state.lockTries } }
 
     func contents(_ path: String) -> [UInt8]? { box.withLock { $0.state.live[path]?.data } }
 
@@ -226,8 +232,9 @@ final class SimulatedFileSystem: FileSystem {
     }
 
     func tryLock(_ file: OpenFile) throws(FileSystemError) -> Bool {
-        if case .error = fault.withLock({ $0 })(Operation(kind: .lock, path: file.path, index: -1)) { return false }
-        return box.withLock { box in
+        box.withLock { box in
+            box.state.lockTries += 1
+            guard box.state.lockTries > box.state.refusedLockTries else { return false }
             guard box.state.locks[file.path] == nil else { return false }
             box.state.locks[file.path] = file.descriptor
             return true
