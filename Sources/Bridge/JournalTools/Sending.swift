@@ -7,11 +7,9 @@ final class Sending {
     private let timeout: Duration
     private let isStopped: () -> Bool
     private var headers: [RecordHeader] = []
-    /// Blocks with records in flight.
-    private var blocks: [UInt32: (block: RecordBlock, inFlight: Int)] = [:]
+    private var blocks = BlocksInFlight<Void>()
     private var blockID: UInt32 = 0
     private var current: RecordBlock?
-    private var pinnedBytes = 0
     private var inFlight = 0
     private var lastReport = ContinuousClock.now
     private var confirmedByTopic: [String: Int] = [:]
@@ -64,28 +62,16 @@ final class Sending {
     func send(_ block: RecordBlock, _ index: Int, _ stored: StoredRecord) -> Bool {
         if block !== current {
             current = block
-            blockID &+= 1
+            blockID = blocks.nextID()
         }
-        while pinnedBytes > Self.maxPinnedBytes {
+        while blocks.pinnedBytes > Self.maxPinnedBytes {
             guard poll() else { return false }
         }
         while true {
-            headers.removeAll(keepingCapacity: true)
-            stored.forEachHeader { headers.append(RecordHeader(name: $0, value: $1)) }
-            let outcome = headers.withUnsafeBufferPointer { headers in
-                producer.send(
-                    to: producer.topic(named: stored.topic),
-                    key: stored.key,
-                    value: stored.value,
-                    headers: headers,
-                    // Never 0: block numbers begin at 1.
-                    opaque: UInt(blockID) << 32 | UInt(index)
-                )
-            }
-            switch outcome {
+            let opaque = BlocksInFlight<Void>.opaque(blockID, index)
+            switch producer.send(stored, headers: &headers, opaque: opaque) {
             case .queued:
-                if blocks[blockID] == nil { pinnedBytes += block.memoryBytes }
-                blocks[blockID, default: (block, 0)].inFlight += 1
+                blocks.pin(blockID, block, ())
                 inFlight += 1
                 return inFlight % 1000 != 0 || poll(upTo: .zero)
             case .queueFull:
@@ -128,14 +114,7 @@ final class Sending {
             confirmedRecords += 1
             confirmedByTopic[report.topicName, default: 0] += 1
         }
-        let id = UInt32(truncatingIfNeeded: report.opaque >> 32)
-        guard let entry = blocks[id] else { return }
-        if entry.inFlight > 1 {
-            blocks[id]?.inFlight -= 1
-        } else {
-            blocks[id] = nil
-            pinnedBytes -= entry.block.memoryBytes
-        }
+        blocks.unpin(report.opaque)
     }
 
     private func refuse(_ topic: String, _ error: KafkaError) {

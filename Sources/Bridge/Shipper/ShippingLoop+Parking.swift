@@ -190,15 +190,15 @@ extension ShippingLoop {
                 lanes.parked.rewind(to: position)
                 continue
             }
-            let id = nextBlockID()
+            let id = blocks.nextID()
             let bytes = block[index].payload.count
-            guard send(stored, bytes: bytes, opaque: opaque(id, index), lane: lanes.parked) == .queued
+            guard send(stored, bytes: bytes, block: id, index, lane: lanes.parked) == .queued
             else {
                 singles.tried(again: true, now: now)
                 continue
             }
             lanes.parked.window[position] = .inFlight
-            pin(id, block, lanes.parked)
+            blocks.pin(id, block, lanes.parked)
         }
     }
 

@@ -15,7 +15,7 @@ extension ShippingLoop {
         let successor = try KafkaProducer(settings.producer) { [inbox] event in inbox.observe(event) }
         inbox.detach()
         producer.close()
-        unpinAll()
+        blocks.unpinAll()
         (inFlightRecords, inFlightBytes) = (0, 0)
         for lane in [lanes.main, lanes.parked] {
             (lane.inFlightRecords, lane.inFlightBytes) = (0, 0)

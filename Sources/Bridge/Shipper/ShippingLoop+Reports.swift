@@ -7,19 +7,18 @@ internal import Logging
 /// What happens to a record after it was sent.
 extension ShippingLoop {
     func take(_ report: borrowing DeliveryReport) {
-        let id = UInt32(truncatingIfNeeded: report.opaque >> 32)
-        guard let entry = blocks[id] else { return }
-        let record = entry.block[Int(report.opaque & 0xFFFF_FFFF)]
+        guard let (block, index, lane) = blocks.sent(report.opaque) else { return }
+        let record = block[index]
         inFlightRecords -= 1
         inFlightBytes -= record.payload.count
-        entry.lane.inFlightRecords -= 1
-        entry.lane.inFlightBytes -= record.payload.count
+        lane.inFlightRecords -= 1
+        lane.inFlightBytes -= record.payload.count
         if report.isDelivered {
-            delivered(record, report, lane: entry.lane)
+            delivered(record, report, lane: lane)
         } else {
-            undelivered(record, report, lane: entry.lane)
+            undelivered(record, report, lane: lane)
         }
-        unpin(id)
+        blocks.unpin(report.opaque)
     }
 
     private func delivered(_ record: JournalRecord, _ report: borrowing DeliveryReport, lane: ShippingLane) {
@@ -235,12 +234,12 @@ extension ShippingLoop {
             lane.rewind(to: position)
             return
         }
-        let id = nextBlockID()
-        switch send(stored, bytes: block[index].payload.count, opaque: opaque(id, index), lane: lane) {
+        let id = blocks.nextID()
+        switch send(stored, bytes: block[index].payload.count, block: id, index, lane: lane) {
         case .queued:
             lane.window[position] = .inFlight
             lane.faults[topic]?.began(position)
-            pin(id, block, lane)
+            blocks.pin(id, block, lane)
         case .queueFull: lane.faults[topic]?.nextTry = now + .milliseconds(100)
         case .rejected(let error):
             lane.faults[topic]?.began(position)

@@ -24,11 +24,7 @@ final class ShippingLoop {
 
     /// When Kafka confirmed a record last.
     var lastDelivery: ContinuousClock.Instant?
-    /// Blocks with records in flight.
-    private(set) var blocks: [UInt32: (block: RecordBlock, lane: ShippingLane, inFlight: Int)] = [:]
-    /// Memory that `blocks` keep. One record in flight keeps its whole block; shared memory counts more than once.
-    private(set) var pinnedBytes = 0
-    private var lastBlockID: UInt32 = 0
+    var blocks = BlocksInFlight<ShippingLane>()
     var inFlightRecords = 0
     var inFlightBytes = 0
     private var headers: [RecordHeader] = []
@@ -129,7 +125,7 @@ final class ShippingLoop {
         _ = producer.poll(upTo: .zero, maxReports: settings.maxInFlightRecords) { report in take(report) }
         settleParking()
         producer.close()
-        unpinAll()
+        blocks.unpinAll()
         lanes.main.confirm()
         lanes.parked.confirm()
         status.isRunning = false
@@ -180,7 +176,7 @@ final class ShippingLoop {
                         lane.isIdle = true
                         return
                     }
-                    lane.current = (nextBlockID(), block, 0)
+                    lane.current = (blocks.nextID(), block, 0)
                 } catch {
                     logger.error("the journal cannot be read; trying again", metadata: ["error": "\(error)"])
                     lane.pausedUntil = now + .seconds(1)
@@ -205,36 +201,7 @@ final class ShippingLoop {
     /// No more may be handed to the producer.
     var isFull: Bool {
         inFlightBytes >= settings.maxInFlightBytes || inFlightRecords >= settings.maxInFlightRecords
-            || pinnedBytes >= settings.maxPinnedBytes
-    }
-
-    /// One more record of the block is in flight.
-    func pin(_ id: UInt32, _ block: RecordBlock, _ lane: ShippingLane) {
-        if blocks[id] == nil { pinnedBytes += block.memoryBytes }
-        blocks[id, default: (block, lane, 0)].inFlight += 1
-    }
-
-    /// One less. A block that is still being sent comes back with its next record.
-    func unpin(_ id: UInt32) {
-        guard let entry = blocks[id] else { return }
-        if entry.inFlight > 1 {
-            blocks[id]?.inFlight -= 1
-        } else {
-            blocks[id] = nil
-            pinnedBytes -= entry.block.memoryBytes
-        }
-    }
-
-    /// The producer has given up everything.
-    func unpinAll() {
-        blocks.removeAll()
-        pinnedBytes = 0
-    }
-
-    /// Never 0, so that no opaque is a null pointer.
-    func nextBlockID() -> UInt32 {
-        lastBlockID = lastBlockID == UInt32(Int32.max) ? 1 : lastBlockID + 1
-        return lastBlockID
+            || blocks.pinnedBytes >= settings.maxPinnedBytes
     }
 
     /// Returns false when the rest of the block has to wait.
@@ -289,10 +256,10 @@ final class ShippingLoop {
             }
             return true
         }
-        switch send(stored, bytes: record.payload.count, opaque: opaque(id, index), lane: lane) {
+        switch send(stored, bytes: record.payload.count, block: id, index, lane: lane) {
         case .queued:
             lane.window[position] = .inFlight
-            pin(id, block, lane)
+            blocks.pin(id, block, lane)
             return true
         case .queueFull: return false
         case .rejected(let error):
@@ -303,20 +270,13 @@ final class ShippingLoop {
         }
     }
 
-    func opaque(_ block: UInt32, _ index: Int) -> UInt { UInt(block) << 32 | UInt(index) }
-
-    func send(_ stored: StoredRecord, bytes: Int, opaque: UInt, lane: ShippingLane) -> SendOutcome {
-        headers.removeAll(keepingCapacity: true)
-        stored.forEachHeader { headers.append(RecordHeader(name: $0, value: $1)) }
-        let outcome = headers.withUnsafeBufferPointer { headers in
-            producer.send(
-                to: producer.topic(named: stored.topic),
-                key: stored.key,
-                value: stored.value,
-                headers: headers,
-                opaque: opaque
-            )
-        }
+    /// A record that is queued is to be pinned with its block.
+    func send(_ stored: StoredRecord, bytes: Int, block: UInt32, _ index: Int, lane: ShippingLane) -> SendOutcome {
+        let outcome = producer.send(
+            stored,
+            headers: &headers,
+            opaque: BlocksInFlight<ShippingLane>.opaque(block, index)
+        )
         if outcome == .queued {
             inFlightRecords += 1
             inFlightBytes += bytes
