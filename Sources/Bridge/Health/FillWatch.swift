@@ -115,7 +115,6 @@ struct FillWatch: Service, CustomStringConvertible {
             return "find out why Kafka takes records more slowly than they come, or raise journal.maxBytes"
         }
         let isParkingOver = parked.ratio * 100 >= Double(FillAlarm.levels.last ?? 100)
-        // Records that find no room there stay in the journal, and keep what follows them there as well.
         return "mend the topics that refuse their records (see /status), or raise "
             + (isParkingOver ? "journal.parkedMaxBytes, as the parked journal is full" : "journal.maxBytes")
     }

@@ -1,12 +1,6 @@
 internal import Foundation
 package import Journal
 
-/// Which of a bridge's two journals.
-package enum JournalName: String, Sendable, CaseIterable, Encodable {
-    case main
-    case parked
-}
-
 /// Why a tool cannot do what it was asked, with the mend.
 package struct JournalToolError: Error, Sendable, CustomStringConvertible {
     package let description: String

@@ -5,7 +5,7 @@ internal import Journal
 struct ParkingQueue {
     struct Entry {
         /// The lane that the record leaves: the main one, or the parked one when it only moves to the end.
-        let lane: ShippingLane.Name
+        let lane: JournalName
         let position: UInt64
         let parked: JournalPosition
         /// `nil`: a record that is parked for its own sake, not for its topic's.

@@ -6,12 +6,7 @@ internal import KafkaClient
 ///
 /// There are two lanes, the journal's and that of the parked records. Both belong to the shipper's thread.
 final class ShippingLane {
-    enum Name: String {
-        case main
-        case parked
-    }
-
-    let name: Name
+    let name: JournalName
     let journal: Journal
     let reader: JournalReader
     /// Reads single records out of turn, to try a topic that refused.
@@ -45,7 +40,7 @@ final class ShippingLane {
     private var ages: Deque<(position: UInt64, appendedAt: UInt64)> = []
     private var confirmed: UInt64
 
-    init(name: Name, journal: Journal) {
+    init(name: JournalName, journal: Journal) {
         self.name = name
         self.journal = journal
         reader = journal.makeReader()

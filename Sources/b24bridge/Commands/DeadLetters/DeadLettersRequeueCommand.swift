@@ -51,11 +51,8 @@ struct DeadLettersRequeueCommand: AsyncParsableCommand {
         }
         rows.sort { $0.order < $1.order }
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             for row in rows {
-                let line = try encoder.encode(row)
-                guard try writeToStandardOutput(Array(line) + [UInt8(ascii: "\n")]) else { return }
+                guard try printJSONLine(row) else { return }
             }
         } else if !rows.isEmpty {
             var table = TextTable([
