@@ -206,7 +206,8 @@ import Testing
         try await Kafka.withCluster { cluster in
             let directory = try TemporaryDirectory()
             let servers = cluster.bootstrapServers
-            let adjust: (inout BridgeSettings) -> Void = { $0.kafka.parkAfter = .milliseconds(500) }
+            // A single record is tried again after ten times as long: not in the first run, however slow that is.
+            let adjust: (inout BridgeSettings) -> Void = { $0.kafka.parkAfter = .seconds(3) }
             try await blocking { try cluster.createTopic("alone.crm.deal") }
             try await RunningBridge.with(servers: servers, directory: directory, prefix: "alone", adjust: adjust) {
                 bridge in
