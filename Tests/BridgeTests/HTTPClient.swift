@@ -43,11 +43,9 @@ final class HTTPClient {
                 socklen_t(MemoryLayout<sockaddr_in>.size)
             )
         }
-        guard result == 0 else {
-            let code = errno
-            close(descriptor)
-            throw Failure.connect(code)
-        }
+        // `deinit` closes: it also runs after an initialiser that throws once everything is set. A second `close` would hit
+        // whatever got the same number meanwhile.
+        guard result == 0 else { throw Failure.connect(errno) }
     }
 
     deinit { close(descriptor) }

@@ -34,11 +34,8 @@ final class SocketClient {
         let result = address.withUnsafeBytes { bytes in
             connect(descriptor, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), 16)
         }
-        guard result == 0 else {
-            let code = errno
-            close(descriptor)
-            throw Failure.connect(code)
-        }
+        // `deinit` closes: it also runs after an initialiser that throws once everything is set.
+        guard result == 0 else { throw Failure.connect(errno) }
     }
 
     deinit {

@@ -28,7 +28,8 @@ import Testing
             Thread.detachNewThread {
                 while true {
                     let connection = accept(socket, nil, nil)
-                    guard connection >= 0 else { return }
+                    // Closed here and not by `deinit`, or the next `accept` might take from a socket that got its number.
+                    guard connection >= 0 else { return _ = close(socket) }
                     var buffer = [UInt8](repeating: 0, count: 4096)
                     _ = recv(connection, &buffer, buffer.count, 0)
                     let answer = Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8)
@@ -39,9 +40,8 @@ import Testing
         }
 
         deinit {
-            // Wakes the thread that accepts.
+            // Ends the thread that accepts.
             shutdown(socket, Int32(SHUT_RDWR))
-            close(socket)
         }
     }
 

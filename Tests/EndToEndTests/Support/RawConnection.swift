@@ -24,10 +24,9 @@ final class RawConnection {
             setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffers, socklen_t(MemoryLayout<Int32>.size))
         }
         Loopback.limit(descriptor, seconds: timeoutSeconds)
+        // `deinit` closes: it also runs after an initialiser that throws once everything is set.
         guard Loopback.connect(descriptor, to: port) == 0 else {
-            let code = errno
-            close(descriptor)
-            throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EIO)
+            throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
         }
     }
 
