@@ -58,8 +58,8 @@ let package = Package(
         .executableTarget(
             name: "b24bridge",
             dependencies: [
-                "Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks", "Simulation", "Telemetry",
-                argumentParser, lifecycle, logging, nioCore, unixSignals,
+                "Bitrix24", "Bitrix24REST", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks", "Simulation",
+                "Telemetry", argumentParser, lifecycle, logging, nioCore, unixSignals,
             ],
             swiftSettings: settings
         ),
@@ -67,9 +67,10 @@ let package = Package(
         .target(
             name: "Bridge",
             dependencies: [
-                "Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks",
-                collections, lifecycle, logging, metrics, coreMetrics, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
-                unixSignals,
+                "Bitrix24", "Bitrix24REST", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks",
+                asyncHTTPClient, collections, crypto, lifecycle, logging, metrics, coreMetrics, nioCore,
+                nioFoundationCompat,
+                nioHTTP1, nioPosix, unixSignals,
             ],
             swiftSettings: settings
         ),
@@ -77,7 +78,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Bitrix24", "KafkaClient", "Locks", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
+                "Bitrix24", "Ingress", "KafkaClient", "Locks", asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1,
+                nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -97,6 +99,12 @@ let package = Package(
             resources: [.embedInCode("Events/event-catalog.tsv"), .embedInCode("Envelope/envelope.schema.json")],
             swiftSettings: settings
         ),
+        // Calls to portals and authorization servers.
+        .target(
+            name: "Bitrix24REST",
+            dependencies: ["Bitrix24", "Locks", asyncHTTPClient, nioCore, nioHTTP1, nioPosix],
+            swiftSettings: settings
+        ),
         // Leaves.
         .target(name: "Configuration", dependencies: [yams], swiftSettings: settings),
         .target(name: "Telemetry", dependencies: ["Locks", coreMetrics, logging], swiftSettings: settings),
@@ -104,10 +112,15 @@ let package = Package(
 
         .testTarget(name: "Bitrix24Tests", dependencies: ["Bitrix24"], swiftSettings: settings),
         .testTarget(
+            name: "Bitrix24RESTTests",
+            dependencies: ["Bitrix24REST", "Ingress", "Locks", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "BridgeTests",
             dependencies: [
-                "Bitrix24", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks", "Telemetry",
-                crypto, lifecycle, logging, nioCore, nioPosix,
+                "Bitrix24", "Bitrix24REST", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks",
+                "Simulation", "Telemetry", asyncHTTPClient, crypto, lifecycle, logging, nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),

@@ -23,6 +23,8 @@ extension BridgeSettings {
         self.admin.port = admin.integer("port", default: self.admin.port, in: 0...65_535)
         readKafka(kafka)
         readJournal(reader.section("journal"))
+        readApplication(reader.section("application"))
+        readSecrets(reader.section("secrets"))
         portalsFile = reader.section("portals").string("file", default: portalsFile)
         shutdownDelay = reader.duration("shutdownDelay", default: shutdownDelay, in: .zero ... .seconds(600))
         shutdownTimeout = reader.duration("shutdownTimeout", default: shutdownTimeout, in: .zero ... .seconds(3600))

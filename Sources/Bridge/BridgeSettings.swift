@@ -56,6 +56,8 @@ package struct BridgeSettings: Sendable {
     package var admin = Admin()
     package var kafka: Kafka
     package var journal = JournalSettings()
+    package var application = Application()
+    package var secrets = Secrets()
     /// File of the static portals. Empty: there is none.
     package var portalsFile = "portals.yaml"
     /// First half of the attribute `sequence`; tells replicas apart.

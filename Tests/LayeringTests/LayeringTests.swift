@@ -21,6 +21,7 @@ import Testing
             ["Bitrix24", "KafkaClient", "Locks"],
             ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix"]
         ),
+        "Bitrix24REST": ([], []),
         "Ingress": (["Locks"], ["Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]),
         "Journal": (["Locks"], ["DequeModule"]),
         "KafkaClient": (["CLibrdkafka", "Locks"], []),
@@ -31,7 +32,7 @@ import Testing
         "Locks": ([], []),
     ]
     static let systemModules: Set<String> = ["Glibc", "Musl", "Darwin", "Synchronization", "Dispatch"]
-    static let roomsWithFoundation: Set<String> = ["b24bridge", "Bridge"]
+    static let roomsWithFoundation: Set<String> = ["b24bridge", "Bridge", "Bitrix24REST", "Simulation"]
 
     static let sources = URL(filePath: #filePath).appending(path: "../../../Sources").standardized
 

@@ -1,0 +1,91 @@
+/// A portal as the registry keeps it. Each property beside `memberID` is a part that is written as a whole; two replicas
+/// that change different parts at the same time both count, of two changes to one part the later.
+package struct RegisteredPortal: Sendable, Equatable {
+    package let memberID: String
+    package var installation: Installation?
+    package var authorization: Authorization?
+    package var applicationTokens: ApplicationTokens?
+    package var webhooks: Webhooks?
+    package var bindings: Bindings?
+    package var order: Order?
+    package var report: Report?
+
+    package init(memberID: String) { self.memberID = memberID }
+
+    /// What the last verified installation, or its end, said. Times are milliseconds since 1970.
+    package struct Installation: Sendable, Equatable, Codable {
+        package enum State: String, Sendable, Codable { case installed, gone }
+
+        package var state: State
+        package var domain: String
+        /// Ends with `/rest/`.
+        package var clientEndpoint: String
+        /// Host name of the authorization server.
+        package var authorizationServer: String
+        /// `L`, `F`, `D`, `T`, `P` or `S`.
+        package var status: String
+        package var scope: [String]
+        package var version: String?
+        package var userID: String?
+        /// When the installation was received that was verified; a reinstallation is a later one.
+        package var installedAt: Int64
+        /// Why and when it is gone.
+        package var goneReason: String?
+        package var goneAt: Int64?
+    }
+
+    /// OAuth tokens, sealed. No tokens and a reason: the portal needs authorisation.
+    package struct Authorization: Sendable, Equatable, Codable {
+        package var sealed: SealedText?
+        /// Unix seconds.
+        package var accessExpiresAt: Int64
+        /// When the refresh token was given, in milliseconds: it lives 180 days.
+        package var refreshedAt: Int64
+        /// Why an administrator must install the application again, or give new tokens.
+        package var needed: String?
+    }
+
+    /// SHA-256 of the tokens that prove events, in hexadecimal.
+    package struct ApplicationTokens: Sendable, Equatable, Codable {
+        package var digests: [String]
+        /// While no token is known: the nonce of the `event.test` that brings it.
+        package var nonce: String?
+    }
+
+    /// A portal of outgoing webhooks, added by hand.
+    package struct Webhooks: Sendable, Equatable, Codable {
+        package var digests: [String]
+        package var domain: String?
+        /// Address of an incoming webhook for REST calls, sealed.
+        package var sealedAddress: SealedText?
+    }
+
+    /// What became of the declared subscriptions.
+    package struct Bindings: Sendable, Equatable, Codable {
+        /// `Installation.installedAt` of the installation whose bindings exist.
+        package var installedAt: Int64
+        /// Of the declared set that they were compared with.
+        package var fingerprint: String
+        package var reconciledAt: Int64
+        package var bound: Int
+        /// Differences that were found and could not be, or were not to be, mended.
+        package var drift: Int
+        package var error: String?
+    }
+
+    /// What a person asked the owner of the REST work to do.
+    package struct Order: Sendable, Equatable, Codable {
+        package enum Kind: String, Sendable, Codable { case plan, apply, test, events, check }
+
+        package var id: String
+        package var kind: Kind
+        package var at: Int64
+    }
+
+    /// The owner's answer to `order`: JSON, its shape a matter of the order's kind.
+    package struct Report: Sendable, Equatable, Codable {
+        package var orderID: String
+        package var at: Int64
+        package var json: String
+    }
+}
