@@ -13,8 +13,8 @@ import Testing
         "Bridge": (
             ["Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks"],
             [
-                "CoreMetrics", "DequeModule", "Logging", "Metrics", "NIOCore", "NIOFoundationCompat", "NIOHTTP1",
-                "NIOPosix", "ServiceLifecycle", "UnixSignals",
+                "CoreMetrics", "Crypto", "DequeModule", "Logging", "Metrics", "NIOCore", "NIOFoundationCompat",
+                "NIOHTTP1", "NIOPosix", "ServiceLifecycle", "UnixSignals",
             ]
         ),
         "Simulation": (
