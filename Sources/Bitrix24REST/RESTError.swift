@@ -25,6 +25,18 @@ package struct RESTError: Error, Sendable, Equatable, CustomStringConvertible {
         package static let forbiddenAddress = Code("forbidden_address")
         /// There is no token, or none that can be opened; the portal needs authorisation.
         package static let noTokens = Code("no_tokens")
+        /// The portal answers with a redirect, and no other address is known.
+        package static let moved = Code("moved")
+        /// The answer is larger than an answer may be.
+        package static let tooLarge = Code("too_large")
+        /// An authorization server's words are of another portal or application.
+        package static let foreign = Code("foreign")
+        /// `event.bind` answered false: Bitrix24 does not like the handler's URL.
+        package static let handlerRefused = Code("handler_refused")
+        /// An error without a code that could be repeated.
+        package static let unnamed = Code("unnamed")
+        /// The task was cancelled.
+        package static let cancelled = Code("cancelled")
     }
 
     /// member_id. Empty where no portal is known yet.
@@ -35,14 +47,26 @@ package struct RESTError: Error, Sendable, Equatable, CustomStringConvertible {
     package let status: Int
     /// Bitrix24's words or ours, without secrets.
     package let message: String
+    /// How long it is of no use to repeat the call, where Bitrix24 said so.
+    package let retryAfter: Duration?
 
-    package init(portal: String, method: String, code: Code, status: Int = 0, message: String) {
+    package init(
+        portal: String,
+        method: String,
+        code: Code,
+        status: Int = 0,
+        message: String,
+        retryAfter: Duration? = nil
+    ) {
         self.portal = portal
         self.method = method
         self.code = code
         self.status = status
         self.message = message
+        self.retryAfter = retryAfter
     }
 
-    package var description: String { "\(method) at portal \(portal): \(code.text): \(message)" }
+    package var description: String {
+        "\(method)\(portal.isEmpty ? "" : " at portal \(portal)"): \(code.text): \(message)"
+    }
 }
