@@ -27,4 +27,11 @@ package protocol PortalAccess: Sendable {
 
     /// The authorization server names another address of the portal.
     func moved(_ memberID: String, to info: AppInfo) async throws(RESTError)
+
+    /// Bitrix24 refused `tokens` for good: `error.meaning` is `needsAuthorisation` or `uninstalled`. Others may have come since.
+    func refused(_ tokens: OAuthTokens, of memberID: String, because error: RESTError) async
+}
+
+extension PortalAccess {
+    package func refused(_ tokens: OAuthTokens, of memberID: String, because error: RESTError) async {}
 }

@@ -1,0 +1,169 @@
+package import AsyncHTTPClient
+internal import Foundation
+internal import Locks
+internal import Synchronization
+
+/// Calls of portals, by token or by incoming webhook. All calls of one process go through one client, which holds the portals'
+/// limits. Every wait within ends when the task is cancelled.
+///
+/// A call whose answer got lost is repeated: Bitrix24 may do it twice.
+package final class RESTClient: Sendable {
+    let settings: RESTSettings
+    let access: any PortalAccess
+    let authorization: AuthorizationServer
+    let flights = SharedFlight<OAuthTokens>()
+    private let transport: Transport
+    private let limiter: PortalLimiter
+    private let operating = Guarded(OperatingLimits())
+
+    /// - Parameter http: made with `settings.httpConfiguration`; whoever made it ends it.
+    package init(http: HTTPClient, settings: RESTSettings, access: any PortalAccess) {
+        self.settings = settings
+        self.access = access
+        authorization = AuthorizationServer(http: http, settings: settings)
+        transport = Transport(http: http, settings: settings)
+        limiter = PortalLimiter(settings)
+    }
+
+    /// Calls `method` in the name of the application.
+    ///
+    /// - Returns: the answer's `result`.
+    @discardableResult
+    package func call(
+        _ method: String,
+        _ parameters: [String: JSONValue] = [:],
+        of memberID: String
+    ) async throws(RESTError) -> JSONValue {
+        let answer = try await answer(method, parameters, of: memberID, limitedBy: [method])
+        return answer.result ?? .null
+    }
+
+    /// Calls `method` by an incoming webhook, which many methods refuse (`WRONG_AUTH_TYPE`).
+    ///
+    /// - Parameter memberID: names the portal in errors, and in its limits, which all calls of a portal share.
+    @discardableResult
+    package func call(
+        _ method: String,
+        _ parameters: [String: JSONValue] = [:],
+        by webhook: IncomingWebhook,
+        of memberID: String
+    ) async throws(RESTError) -> JSONValue {
+        let call = CallName(portal: memberID, method: method)
+        let address = try CallAddress(base: webhook.address, method: method, settings: settings, of: call)
+        var attempts = CallAttempts(settings.retry)
+        while true {
+            do throws(RESTError) {
+                let request = Transport.Request(
+                    call: call,
+                    address: address,
+                    body: .json(JSONValue.object(parameters).json),
+                    timeout: settings.portalTimeout,
+                    secrets: [webhook.secret, webhook.address]
+                )
+                return try await exchange(request, limitedBy: [method]).result ?? .null
+            } catch {
+                switch attempts.action(after: error, random: settings.clock.random()) {
+                // There is no token that could be renewed, or by which to ask for the address.
+                case .fail, .refresh, .relocate: throw error
+                case let action: try await wait(action, error, call)
+                }
+            }
+        }
+    }
+
+    /// - Parameter limitedBy: the methods whose operating time the call uses.
+    func answer(
+        _ method: String,
+        _ parameters: [String: JSONValue],
+        of memberID: String,
+        limitedBy methods: Set<String>
+    ) async throws(RESTError) -> Answer {
+        let call = CallName(portal: memberID, method: method)
+        var attempts = CallAttempts(settings.retry)
+        while true {
+            let tokens = try await currentTokens(of: memberID)
+            do throws(RESTError) {
+                let place = try await access.place(of: memberID)
+                var parameters = parameters
+                parameters["auth"] = .string(tokens.access)
+                let request = Transport.Request(
+                    call: call,
+                    address: try CallAddress(
+                        base: place.clientEndpoint,
+                        method: method,
+                        settings: settings,
+                        of: call
+                    ),
+                    body: .json(JSONValue.object(parameters).json),
+                    timeout: settings.portalTimeout,
+                    secrets: [tokens.access, tokens.refresh, settings.clientSecret]
+                )
+                return try await exchange(request, limitedBy: methods)
+            } catch {
+                switch attempts.action(after: error, random: settings.clock.random()) {
+                case .fail:
+                    await report(error, with: tokens, of: memberID)
+                    throw error
+                case .refresh: _ = try await refreshed(tokens, of: memberID)
+                case .relocate: try await relocate(memberID, because: error)
+                case let action: try await wait(action, error, call)
+                }
+            }
+        }
+    }
+
+    /// One request, when it is its turn.
+    private func exchange(
+        _ request: Transport.Request,
+        limitedBy methods: Set<String>
+    ) async throws(RESTError) -> Answer {
+        let keys = methods.map { OperatingLimits.Key(portal: request.call.portal, method: $0) }
+        do throws(CancellationError) {
+            for key in keys {
+                while case .wait(let time) = operating.withLock({ $0.turn(of: key, at: settings.clock.steady()) }) {
+                    try await settings.clock.sleep(time)
+                }
+            }
+            try await limiter.wait(for: request.call.portal)
+        } catch {
+            operating.withLock { for key in keys { $0.unanswered(key) } }
+            throw request.call.cancelled
+        }
+        do throws(RESTError) {
+            let answer = try await transport.post(request)
+            note(answer, keys)
+            return answer
+        } catch {
+            let now = settings.clock.steady()
+            operating.withLock { operating in
+                for key in keys {
+                    if error.code == .operationTimeLimit {
+                        operating.exceeded(key, reset: error.retryAfter, at: now)
+                    } else if error.status == 0 {
+                        operating.unanswered(key)
+                    } else {
+                        operating.passed(key, reset: nil, at: now)
+                    }
+                }
+            }
+            throw error
+        }
+    }
+
+    private func note(_ answer: Answer, _ keys: [OperatingLimits.Key]) {
+        let now = settings.clock.steady()
+        operating.withLock { operating in
+            for key in keys { operating.passed(key, reset: answer.operatingReset, at: now) }
+        }
+    }
+
+    private func wait(_ action: CallAttempts.Action, _ error: RESTError, _ call: CallName) async throws(RESTError) {
+        switch action {
+        case .slowDown(let time): limiter.pause(call.portal, for: time)
+        case .again(let time):
+            do { try await settings.clock.sleep(time) } catch { throw call.cancelled }
+        // The next turn of the method waits.
+        case .pauseMethod, .fail, .refresh, .relocate: break
+        }
+    }
+}

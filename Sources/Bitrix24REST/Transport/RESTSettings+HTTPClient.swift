@@ -1,0 +1,32 @@
+package import AsyncHTTPClient
+internal import NIOCore
+
+extension RESTSettings {
+    /// For the client that `RESTClient` and `AuthorizationServer` are given: HTTP/1, no redirects, no repetitions of its own.
+    ///
+    /// A host's addresses are looked up and judged before a call, but the client looks them up once more when it connects, and
+    /// by then the name may stand for another address. So each connection is judged again by the address that it has, before
+    /// the first byte of a request: no token and no call reaches an address that is not public. What remains possible to the
+    /// owner of a name is a TCP and TLS handshake there.
+    package var httpConfiguration: HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: TimeAmount(connectTimeout), read: TimeAmount(portalTimeout))
+        )
+        configuration.httpVersion = .http1Only
+        configuration.connectionPool.retryConnectionEstablishment = false
+        guard standIn.isEmpty else { return configuration }
+        configuration.http1_1ConnectionDebugInitializer = { channel in
+            let address = channel.remoteAddress.flatMap(HostAddress.init)
+            if let address, address.isPublic { return channel.eventLoop.makeSucceededVoidFuture() }
+            channel.close(promise: nil)
+            return channel.eventLoop.makeFailedFuture(ForbiddenAddress(description: "\(address?.description ?? "?")"))
+        }
+        return configuration
+    }
+}
+
+/// An address that is not public.
+struct ForbiddenAddress: Error, CustomStringConvertible {
+    let description: String
+}

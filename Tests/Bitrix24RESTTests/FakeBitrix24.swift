@@ -1,0 +1,154 @@
+import AsyncHTTPClient
+import Bitrix24REST
+import Foundation
+import Ingress
+import Locks
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Portals and authorization server on loopback, answering as the test says.
+final class FakeBitrix24: Sendable {
+    struct Call: Sendable {
+        let path: String
+        let body: String
+        let userAgent: String?
+        let contentType: String?
+
+        var json: JSONValue { (try? JSONValue(json: Data(body.utf8))) ?? .null }
+        var form: [String: String] {
+            let pairs = body.split(separator: "&").map { $0.split(separator: "=", maxSplits: 1) }
+            return Dictionary(
+                pairs.map { (String($0[0]), ($0.count > 1 ? String($0[1]) : "").removingPercentEncoding ?? "") }
+            ) { _, last in last }
+        }
+        /// The last part of the path.
+        var method: String { path.split(separator: "/").last.map(String.init) ?? "" }
+    }
+
+    enum Reply: Sendable {
+        case json(Int, JSONValue)
+        case text(Int, String, [(name: String, value: String)])
+        /// Until `release`.
+        case held(Int, JSONValue)
+
+        static func result(_ result: JSONValue) -> Reply { .json(200, ["result": result, "time": [:]]) }
+        static func error(_ status: Int, _ code: String, _ description: String = "words") -> Reply {
+            .json(status, ["error": .string(code), "error_description": .string(description)])
+        }
+    }
+
+    fileprivate struct State {
+        var calls: [Call] = []
+        var held: [@Sendable () -> Void] = []
+    }
+
+    let port: Int
+    let address: String
+    private let state: Shared
+
+    final class Shared: Sendable {
+        fileprivate let state = Guarded(State())
+        let script: @Sendable (Call, Int) -> Reply
+        init(_ script: @escaping @Sendable (Call, Int) -> Reply) { self.script = script }
+    }
+
+    private init(port: Int, state: Shared) {
+        self.port = port
+        address = "http://127.0.0.1:\(port)"
+        self.state = state
+    }
+
+    var calls: [Call] { state.state.withLock { $0.calls } }
+
+    func calls(_ method: String) -> [Call] { calls.filter { $0.method == method } }
+
+    /// Answers all calls that are held.
+    func release() {
+        let held = state.state.withLock { state in
+            defer { state.held = [] }
+            return state.held
+        }
+        for answer in held { answer() }
+    }
+
+    /// - Parameter script: the reply to a call; its second argument counts the earlier calls of the same method.
+    static func with<Result: Sendable>(
+        _ script: @escaping @Sendable (Call, Int) -> Reply,
+        _ body: (FakeBitrix24) async throws -> Result
+    ) async throws -> Result {
+        let shared = Shared(script)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let listener = HTTPListener(
+            configuration: ListenerConfiguration(name: "fake", host: "127.0.0.1", port: 0),
+            eventLoopGroup: group,
+            logger: Logger(label: "fake") { _ in SwiftLogNoOpLogHandler() },
+            makeHandler: { Handler(shared, $0) }
+        )
+        let result = try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await listener.run() }
+            let port = try await listener.boundAddress.port
+            let result = try await body(FakeBitrix24(port: port ?? 0, state: shared))
+            tasks.cancelAll()
+            return result
+        }
+        try await group.shutdownGracefully()
+        return result
+    }
+
+    private final class Handler: RequestHandler {
+        let shared: Shared
+        let eventLoop: any EventLoop
+
+        init(_ shared: Shared, _ eventLoop: any EventLoop) {
+            self.shared = shared
+            self.eventLoop = eventLoop
+        }
+
+        func decide(_ head: borrowing RequestHead) -> HeadDecision { .receiveBody }
+
+        func handle(_ request: borrowing Request, _ responder: Responder) {
+            let call = Call(
+                path: String(request.head.path),
+                body: String(buffer: request.body),
+                userAgent: request.head.header("User-Agent"),
+                contentType: request.head.header("Content-Type")
+            )
+            let earlier = shared.state.withLock { state in
+                defer { state.calls.append(call) }
+                return state.calls.count { $0.method == call.method }
+            }
+            switch shared.script(call, earlier) {
+            case .json(let status, let json): responder.respond(Self.response(status, json))
+            case .text(let status, let text, let headers):
+                responder.respond(
+                    Response(
+                        status: ResponseStatus(integerLiteral: status),
+                        contentType: "text/html",
+                        body: ByteBuffer(string: text),
+                        headers: headers
+                    )
+                )
+            case .held(let status, let json):
+                let responder = NIOLoopBound(responder, eventLoop: eventLoop)
+                let eventLoop = eventLoop
+                shared.state.withLock { state in
+                    state.held.append {
+                        eventLoop.execute { _ = responder.value.respond(Self.response(status, json)) }
+                    }
+                }
+            }
+        }
+
+        private static func response(_ status: Int, _ json: JSONValue) -> Response {
+            Response(
+                status: ResponseStatus(integerLiteral: status),
+                contentType: "application/json",
+                body: ByteBuffer(bytes: json.json)
+            )
+        }
+
+        func refused(_ refusal: Refusal) {}
+    }
+}
