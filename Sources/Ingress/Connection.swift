@@ -299,6 +299,14 @@ final class Connection: ChannelInboundHandler {
         return true
     }
 
+    /// The owner gives this request no answer. Nothing happens when it has one already.
+    func hangUp(generation: UInt64) {
+        loop.eventLoop.preconditionInEventLoop()
+        guard generation == machine.generation, machine.isAwaitingAnswer else { return }
+        body.release()
+        closeNow()
+    }
+
     private func execute(_ action: RequestStateMachine.FaultAction) {
         switch action {
         case .refuse(let reason): refuse(reason)

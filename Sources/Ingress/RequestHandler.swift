@@ -61,4 +61,8 @@ package struct Responder {
     package func respond(_ response: Response) -> Bool {
         connection.respond(response, generation: generation)
     }
+    /// Closes the connection without an answer, as a server does that dies. For stand-ins that play one.
+    package func hangUp() {
+        connection.hangUp(generation: generation)
+    }
 }
