@@ -139,7 +139,10 @@ let package = Package(
         .testTarget(name: "LayeringTests", swiftSettings: settings),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Bitrix24", "KafkaClient", "Simulation"],
+            dependencies: [
+                "Bitrix24", "Ingress", "KafkaClient", "Locks", "Simulation", asyncHTTPClient, logging, nioCore,
+                nioFoundationCompat, nioHTTP1, nioPosix,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

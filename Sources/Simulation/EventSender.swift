@@ -13,7 +13,7 @@ struct EventSender: Sendable {
     /// Of each portal.
     private let urls: [String]
     private let client: HTTPClient
-    private static let userAgent = "Bitrix24 Webhook Engine (b24bridge simulate)"
+    static let userAgent = "Bitrix24 Webhook Engine (b24bridge simulate)"
 
     init(_ settings: SimulationSettings, plan: EventPlan, state: RunState) {
         self.settings = settings
@@ -129,7 +129,7 @@ struct EventSender: Sendable {
     }
 
     /// The answer is its status; the rest is read so that the connection can be used again.
-    private static func drain(_ response: HTTPClientResponse) async {
+    static func drain(_ response: HTTPClientResponse) async {
         do { for try await _ in response.body {} } catch {}
     }
 
@@ -142,7 +142,7 @@ struct EventSender: Sendable {
         }
     }
 
-    private static func words(_ error: any Error) -> String {
+    static func words(_ error: any Error) -> String {
         switch error {
         case let error as NIOConnectionError:
             // One for each address that was tried; they mostly say the same.

@@ -54,7 +54,10 @@ extension RandomNumberGenerator {
 struct FastRandom: RandomNumberGenerator {
     private var state: UInt64
 
-    init() { state = .random(in: .min ... .max) }
+    init() { self.init(seed: .random(in: .min ... .max)) }
+
+    /// The same seed gives the same numbers.
+    init(seed: UInt64) { state = seed }
 
     mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15

@@ -48,16 +48,6 @@ package struct SimulationSettings: Sendable {
         self.key = key
     }
 
-    /// `url` for people: a name with its password, and the query, may be secrets of the ingress.
-    package var shownURL: String {
-        let address = url.prefix { $0 != "?" && $0 != "#" }
-        var shown = String(address)
-        if let scheme = address.firstRange(of: "://") {
-            let authority = address[scheme.upperBound...].prefix { $0 != "/" }
-            if let at = authority.lastIndex(of: "@") {
-                shown = address[..<scheme.upperBound] + "[redacted]" + address[at...]
-            }
-        }
-        return shown + (address.endIndex < url.endIndex ? "?[redacted]" : "")
-    }
+    /// `url` for people.
+    package var shownURL: String { ShownAddress.text(url) }
 }

@@ -18,8 +18,8 @@ import Testing
             ]
         ),
         "Simulation": (
-            ["Bitrix24", "KafkaClient", "Locks"],
-            ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix"]
+            ["Bitrix24", "Ingress", "KafkaClient", "Locks"],
+            ["AsyncHTTPClient", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]
         ),
         "Bitrix24REST": (["Locks"], ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix"]),
         "Ingress": (["Locks"], ["Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]),

@@ -1,0 +1,75 @@
+internal import Ingress
+package import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import ServiceLifecycle
+
+/// Bitrix24 on this host: the authorization server and any number of portals, in memory, behind one address.
+///
+/// It answers as Bitrix24 documents, posts events as its queue server does (each once, whatever becomes of it), and does on
+/// demand whatever hurts: see ``Fault``. Any thread may call it. A portal is named by its member_id, or by its number from 1.
+package final class StandIn: Service {
+    package let settings: StandInSettings
+    let host: PortalHost
+    private let listener: HTTPListener
+
+    package init(_ settings: StandInSettings = StandInSettings(), logger: Logger? = nil) {
+        self.settings = settings
+        let host = PortalHost(settings)
+        self.host = host
+        var configuration = ListenerConfiguration(name: "stand-in", host: settings.host, port: settings.port)
+        // Slow answers are a part of the play.
+        configuration.answerTimeout = .seconds(600)
+        listener = HTTPListener(
+            configuration: configuration,
+            eventLoopGroup: .singleton,
+            logger: logger ?? Logger(label: "stand-in") { _ in SwiftLogNoOpLogHandler() },
+            makeHandler: { StandInHandler(host, $0) },
+            onBound: { address in
+                let url = Self.url(settings.host, port: address.port ?? settings.port)
+                host.change { $0.address = url }
+            }
+        )
+    }
+
+    /// What the bridge's `application.standIn` is to be. Waits until the stand-in listens.
+    ///
+    /// - Throws: when it cannot.
+    package var address: String {
+        get async throws {
+            let url = Self.url(settings.host, port: try await listener.boundAddress.port ?? settings.port)
+            // The listener may tell us before it has told the portals.
+            host.change { $0.address = url }
+            return url
+        }
+    }
+
+    /// Serves until shutdown or cancellation. To be called once.
+    package func run() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { await self.host.postEvents() }
+            defer { host.endPosting() }
+            try await listener.run()
+        }
+    }
+
+    /// Runs a stand-in while `body` runs.
+    package static func withRunning<Result>(
+        _ settings: StandInSettings = StandInSettings(),
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (StandIn) async throws -> Result
+    ) async throws -> Result {
+        let standIn = StandIn(settings)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await standIn.run() }
+            _ = try await standIn.address
+            defer { group.cancelAll() }
+            return try await body(standIn)
+        }
+    }
+
+    private static func url(_ host: String, port: Int) -> String {
+        let isAny = ["0.0.0.0", "::", ""].contains(host)
+        return "http://\(isAny ? "127.0.0.1" : host.contains(":") ? "[\(host)]" : host):\(port)"
+    }
+}
