@@ -11,7 +11,7 @@ import Testing
             ["ArgumentParser", "Logging", "NIOCore", "ServiceLifecycle", "UnixSignals"]
         ),
         "Bridge": (
-            ["Bitrix24", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks"],
+            ["Bitrix24", "Bitrix24REST", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks"],
             [
                 "CoreMetrics", "Crypto", "DequeModule", "Logging", "Metrics", "NIOCore", "NIOFoundationCompat",
                 "NIOHTTP1", "NIOPosix", "ServiceLifecycle", "UnixSignals",
