@@ -25,6 +25,7 @@ extension BridgeSettings {
         readJournal(reader.section("journal"))
         readApplication(reader.section("application"))
         readSecrets(reader.section("secrets"))
+        readSubscriptions(reader.section("subscriptions"))
         portalsFile = reader.section("portals").string("file", default: portalsFile)
         shutdownDelay = reader.duration("shutdownDelay", default: shutdownDelay, in: .zero ... .seconds(600))
         shutdownTimeout = reader.duration("shutdownTimeout", default: shutdownTimeout, in: .zero ... .seconds(3600))

@@ -58,6 +58,7 @@ package struct BridgeSettings: Sendable {
     package var journal = JournalSettings()
     package var application = Application()
     package var secrets = Secrets()
+    package var subscriptions = Subscriptions()
     /// File of the static portals. Empty: there is none.
     package var portalsFile = "portals.yaml"
     /// First half of the attribute `sequence`; tells replicas apart.
