@@ -102,19 +102,24 @@ import Testing
     }
 
     @Test func `the fingerprint changes with what is declared and with nothing else`() throws {
-        func fingerprint(_ text: String) throws -> String {
-            DesiredBindings(try Self.settings(text), for: "p1").fingerprint
+        func fingerprint(_ text: String, of portal: String = "p1") throws -> String {
+            DeclaredFingerprints(try Self.settings(text))[portal]
         }
         let one = try fingerprint("subscriptions: {online: [ONCRMDEALADD, ONCRMDEALUPDATE]}")
         #expect(one.count == 16)
         #expect(try fingerprint("subscriptions: {online: [oncrmdealupdate, ONCRMDEALADD], minTimeout: 9}") == one)
+        #expect(try fingerprint("subscriptions: {online: [ONCRMDEALADD, ONCRMDEALUPDATE]}", of: "p2") == one)
+        let own =
+            "subscriptions: {online: [ONCRMDEALUPDATE, ONCRMDEALADD], portals: [{memberId: p2, online: [crm.lead]}]}"
+        #expect(try fingerprint(own) == one)
+        #expect(try fingerprint(own, of: "p2") != one)
         let others = try [
             "subscriptions: {online: [ONCRMDEALADD]}",
             "subscriptions: {online: [ONCRMDEALADD, ONCRMDEALUPDATE], authType: 1}",
             "subscriptions: {online: [ONCRMDEALADD, ONCRMDEALUPDATE], handler: \"https://other.example/x\"}",
             "subscriptions: {online: [ONCRMDEALADD, ONCRMDEALUPDATE], offline: [ONCRMDEALADD]}",
-            "subscriptions: {online: [ONCRMDEALADD, ONCRMDEALUPDATE], offline: [ONCRMDEALADD], minTimeout: 9}",
-        ].map(fingerprint)
+            "subscriptions: {online: [ONCRMDEALADD, ONCRMDEALUPDATE], offline: [ONCRMDEALADD], authConnector: x}",
+        ].map { try fingerprint($0) }
         #expect(Set(others + [one]).count == 6)
     }
 

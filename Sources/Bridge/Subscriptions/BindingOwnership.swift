@@ -12,10 +12,10 @@ package struct BindingOwnership: Sendable {
     ///   - handlers: Addresses at which the bridge is known to have bound events of this portal before.
     ///   - connectors: Source keys for which it is known to have bound offline events of this portal before.
     package init(_ settings: BridgeSettings, for memberID: String, handlers: [String], connectors: [String]) {
-        var places = ["\(settings.application.publicURL)\(settings.http.path)"]
-        let template = settings.subscriptions.handler
-        if !template.isEmpty { places.append(DesiredBindings.handler(settings, for: memberID)) }
-        self.places = settings.application.publicURL.isEmpty ? Array(places.dropFirst()) : places
+        places = [
+            "\(settings.application.publicURL)\(settings.http.path)",
+            settings.subscriptionHandler.replacing("{portal}", with: memberID),
+        ]
         self.handlers = Set(handlers)
         var connectors = Set(connectors)
         let declared = settings.subscriptions.declared(for: memberID)

@@ -8,12 +8,10 @@ package struct DesiredBindings: Sendable, Equatable {
     package let minTimeout: Int
     /// Among all, those whose code the event catalog does not know.
     package let unknown: [String]
-    /// Tells declared sets apart.
-    package let fingerprint: String
 
     package init(_ settings: BridgeSettings, for memberID: String) {
         let declared = settings.subscriptions.declared(for: memberID)
-        let handler = Self.handler(settings, for: memberID)
+        let handler = settings.subscriptionHandler.replacing("{portal}", with: memberID)
         let online = Set(declared.online).subtracting(EventSelection.always)
             .union(declared.offline.isEmpty ? [] : [EventSelection.wakeUp])
         let all = Set(
@@ -25,15 +23,33 @@ package struct DesiredBindings: Sendable, Equatable {
         self.all = all
         minTimeout = declared.minTimeout
         unknown = Set(all.map(\.event)).filter { EventCatalog.standard.eventType(for: $0) == nil }.sorted()
-        var text = online.contains(EventSelection.wakeUp) ? "\(declared.minTimeout)\n" : ""
-        for binding in all.sorted() { text += "\(binding.event) \(binding.target)\n" }
-        fingerprint = String(decoding: TokenDigest(token: Array(text.utf8)).hexadecimal.prefix(16), as: UTF8.self)
+    }
+}
+
+/// Tells declared sets apart, of all portals together: most portals share one.
+struct DeclaredFingerprints: Sendable {
+    private let everywhere: String
+    private let portals: [String: String]
+
+    init(_ settings: BridgeSettings) {
+        func fingerprint(_ declared: BridgeSettings.Subscriptions.Declared) -> String {
+            // `minTimeout` is given when ONOFFLINEEVENT is bound, and no portal tells it: there is nothing to compare.
+            let lines =
+                [settings.subscriptionHandler, "\(declared.authType)", declared.authConnector] + declared.online + [""]
+                + declared.offline
+            let digest = TokenDigest(token: Array(lines.joined(separator: "\n").utf8))
+            return String(decoding: digest.hexadecimal.prefix(16), as: UTF8.self)
+        }
+        everywhere = fingerprint(settings.subscriptions.everywhere)
+        portals = settings.subscriptions.portals.mapValues(fingerprint)
     }
 
-    /// Where the portal's events are to be posted.
-    package static func handler(_ settings: BridgeSettings, for memberID: String) -> String {
-        let template = settings.subscriptions.handler
-        guard template.isEmpty else { return template.replacing("{portal}", with: memberID) }
-        return "\(settings.application.publicURL)\(settings.http.path)/\(memberID)"
+    subscript(_ memberID: String) -> String { portals[memberID] ?? everywhere }
+}
+
+extension BridgeSettings {
+    /// Where portals are to post their events; `{portal}` stands for the member_id.
+    var subscriptionHandler: String {
+        subscriptions.handler.isEmpty ? "\(application.publicURL)\(http.path)/{portal}" : subscriptions.handler
     }
 }

@@ -1,0 +1,41 @@
+/// What the owner remembers of its attempts at a portal. Nobody needs it after the owner's end: the next begins anew.
+struct PortalAttempts: Sendable, Equatable {
+    /// Of work that failed and is tried again.
+    private(set) var failures = 0
+    private(set) var notBefore: Int64 = 0
+    /// `event.test` that were sent while the token is awaited.
+    private(set) var tests = 0
+    private(set) var nextTestAt: Int64 = 0
+    private var occasion: Occasion?
+
+    /// A new one makes earlier failures meaningless.
+    private struct Occasion: Equatable {
+        let installedAt: Int64?
+        let sealed: String?
+    }
+
+    /// Begins anew if the portal was installed or authorised since.
+    mutating func notice(_ portal: RegisteredPortal) {
+        let occasion = Occasion(
+            installedAt: portal.installation?.installedAt,
+            sealed: portal.authorization?.sealed?.text
+        )
+        if let known = self.occasion, known != occasion { self = PortalAttempts() }
+        self.occasion = occasion
+    }
+
+    mutating func failed(at now: Int64, _ pace: WorkPace) {
+        failures += 1
+        notBefore = now + pace.retry(after: failures)
+    }
+
+    mutating func succeeded() {
+        failures = 0
+        notBefore = 0
+    }
+
+    mutating func tested(at now: Int64, _ pace: WorkPace) {
+        tests += 1
+        nextTestAt = now + pace.nextTest(after: tests)
+    }
+}
