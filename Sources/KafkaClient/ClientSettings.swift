@@ -38,9 +38,11 @@ final class ClientSettings {
 
     /// Makes the client, or says what librdkafka has against the properties taken together. Faults of single
     /// properties come first. `properties` are those a person wrote: if the words name one of them, it is the culprit.
+    /// With `tokens` it gets its bearer tokens from there. It is to be ended by `destroyClient`.
     func makeClient(
         _ type: rd_kafka_type_t,
-        properties: [String: String]
+        properties: [String: String],
+        tokens: BearerTokens? = nil
     ) throws(KafkaConfigurationError) -> OpaquePointer {
         guard faults.isEmpty else { throw KafkaConfigurationError(faults: faults) }
         var client: OpaquePointer?
@@ -50,6 +52,7 @@ final class ClientSettings {
         }
         if let client {
             conf = nil
+            tokens?.attach(client)
             return client
         }
         let reason = words ?? "the client could not be created"
@@ -62,6 +65,12 @@ final class ClientSettings {
         )
         throw KafkaConfigurationError(faults: [fault])
     }
+}
+
+/// Ends a client, which gets no more tokens.
+func destroyClient(_ client: OpaquePointer, tokens: BearerTokens?) {
+    tokens?.detach(client)
+    rd_kafka_destroy(client)
 }
 
 /// Runs a call that writes its objection into a buffer. Returns the objection, `nil` when the call succeeded.

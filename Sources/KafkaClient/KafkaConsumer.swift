@@ -15,19 +15,23 @@ package struct ConsumerConfiguration: Sendable {
     package var start: Start
     /// librdkafka properties; those meant for producers are ignored by it.
     package var properties: [String: String]
+    /// With the mechanism OAUTHBEARER, where the tokens come from.
+    package var tokens: BearerTokens?
 
     package init(
         bootstrapServers: String,
         clientID: String = "kafka-client",
         groupID: String,
         start: Start = .beginning,
-        properties: [String: String] = [:]
+        properties: [String: String] = [:],
+        tokens: BearerTokens? = nil
     ) {
         self.bootstrapServers = bootstrapServers
         self.clientID = clientID
         self.groupID = groupID
         self.start = start
         self.properties = properties
+        self.tokens = tokens
     }
 }
 
@@ -36,6 +40,7 @@ package struct ConsumerConfiguration: Sendable {
 package final class KafkaConsumer {
     let client: OpaquePointer
     private let redactor: SecretRedactor
+    private let tokens: BearerTokens?
     private let start: ConsumerConfiguration.Start
     private var isClosed = false
     private var endedPartitions: Set<Position> = []
@@ -48,6 +53,7 @@ package final class KafkaConsumer {
     package init(_ configuration: ConsumerConfiguration) throws(KafkaConfigurationError) {
         redactor = SecretRedactor(properties: configuration.properties)
         start = configuration.start
+        tokens = configuration.tokens
         let settings = ClientSettings(redactor: redactor)
         // Errors come out of `poll`; lines on standard error would mix with a command's output.
         settings.set("log_level", "0")
@@ -60,7 +66,7 @@ package final class KafkaConsumer {
         settings.set("group.id", configuration.groupID)
         settings.set("auto.offset.reset", start == .beginning ? "earliest" : "latest")
         settings.set("enable.partition.eof", "true")
-        client = try settings.makeClient(RD_KAFKA_CONSUMER, properties: configuration.properties)
+        client = try settings.makeClient(RD_KAFKA_CONSUMER, properties: configuration.properties, tokens: tokens)
         rd_kafka_poll_set_consumer(client)
     }
 
@@ -155,7 +161,7 @@ package final class KafkaConsumer {
         guard !isClosed else { return }
         isClosed = true
         rd_kafka_consumer_close(client)
-        rd_kafka_destroy(client)
+        destroyClient(client, tokens: tokens)
     }
 
     private func partitionCount(of topic: String, timeout: Duration) throws(KafkaError) -> Int32 {

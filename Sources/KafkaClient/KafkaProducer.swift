@@ -27,6 +27,7 @@ package final class KafkaProducer {
     private let client: OpaquePointer
     private let queue: OpaquePointer
     private let redactor: SecretRedactor
+    private let tokens: BearerTokens?
     private let observer: ((ProducerEvent) -> Void)?
     private var topics = TopicTable(limit: maxTopics)
     private var lastTopic: KafkaTopic?
@@ -59,6 +60,7 @@ package final class KafkaProducer {
         self.queue = queue
         self.observer = observer
         redactor = configuration.redactor
+        tokens = configuration.tokens
         wakeHandle = ProducerWakeHandle(queue: queue)
     }
 
@@ -163,7 +165,7 @@ package final class KafkaProducer {
         topics.removeAll()
         rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING)
         rd_kafka_queue_destroy(queue)
-        rd_kafka_destroy(client)
+        destroyClient(client, tokens: tokens)
     }
 
     /// Raises a fatal error as librdkafka would, for tests. Does nothing when one was raised before.

@@ -9,7 +9,7 @@ package func validate(_ configuration: ProducerConfiguration) throws(KafkaConfig
 extension ProducerConfiguration {
     var redactor: SecretRedactor { SecretRedactor(properties: properties) }
 
-    /// A producer handle with its events switched on. Without `connecting` it has no servers to talk to.
+    /// A producer handle with its events switched on. Without `connecting` it has no servers to talk to, and no tokens.
     func makeClient(connecting: Bool = true) throws(KafkaConfigurationError) -> OpaquePointer {
         let settings = ClientSettings(redactor: redactor)
         for (key, value) in ProducerConfiguration.defaults { settings.set(key, value) }
@@ -28,7 +28,7 @@ extension ProducerConfiguration {
         settings.enableEvents(
             RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS
         )
-        return try settings.makeClient(RD_KAFKA_PRODUCER, properties: properties)
+        return try settings.makeClient(RD_KAFKA_PRODUCER, properties: properties, tokens: connecting ? tokens : nil)
     }
 
     private func setBounds(_ settings: ClientSettings) {

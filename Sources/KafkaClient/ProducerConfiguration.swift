@@ -7,6 +7,8 @@ package struct ProducerConfiguration: Sendable {
     /// The user's librdkafka properties (https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md). They
     /// win over `defaults`. Those in `reserved` are refused.
     package var properties: [String: String]
+    /// With the mechanism OAUTHBEARER, where the tokens come from.
+    package var tokens: BearerTokens?
     /// Records that may be in the queue or in flight, reports not yet handed out included. Beyond it `send` answers
     /// `.queueFull`.
     package var maxQueuedMessages: Int
@@ -21,6 +23,7 @@ package struct ProducerConfiguration: Sendable {
         bootstrapServers: String,
         clientID: String = "kafka-client",
         properties: [String: String] = [:],
+        tokens: BearerTokens? = nil,
         maxQueuedMessages: Int = 100_000,
         maxQueuedBytes: Int = 64 << 20,
         maxMessageBytes: Int = 1_000_000
@@ -28,6 +31,7 @@ package struct ProducerConfiguration: Sendable {
         self.bootstrapServers = bootstrapServers
         self.clientID = clientID
         self.properties = properties
+        self.tokens = tokens
         self.maxQueuedMessages = maxQueuedMessages
         self.maxQueuedBytes = maxQueuedBytes
         self.maxMessageBytes = maxMessageBytes

@@ -6,11 +6,13 @@ final class QueryClient {
     private let client: OpaquePointer
     private let queue: OpaquePointer
     private let redactor: SecretRedactor
+    private let tokens: BearerTokens?
 
     init(_ configuration: ProducerConfiguration) throws(KafkaError) {
         do {
             try validate(configuration)
             redactor = configuration.redactor
+            tokens = configuration.tokens
             let settings = ClientSettings(redactor: redactor)
             for (key, value) in configuration.properties { settings.set(key, value) }
             settings.set("bootstrap.servers", configuration.bootstrapServers)
@@ -18,7 +20,7 @@ final class QueryClient {
             settings.set("allow.auto.create.topics", "false")
             settings.set("log.queue", "true")
             settings.enableEvents(RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG)
-            client = try settings.makeClient(RD_KAFKA_CONSUMER, properties: configuration.properties)
+            client = try settings.makeClient(RD_KAFKA_CONSUMER, properties: configuration.properties, tokens: tokens)
         } catch {
             throw KafkaError(code: .invalidArgument, message: error.description)
         }
@@ -31,7 +33,7 @@ final class QueryClient {
 
     func close() {
         rd_kafka_queue_destroy(queue)
-        rd_kafka_destroy(client)
+        destroyClient(client, tokens: tokens)
     }
 
     /// Of one topic, or of the whole cluster.
