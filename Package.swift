@@ -119,8 +119,8 @@ let package = Package(
         .testTarget(
             name: "BridgeTests",
             dependencies: [
-                "Bitrix24", "Bitrix24REST", "Bridge", "Configuration", "Journal", "KafkaClient", "Locks",
-                "Simulation", "Telemetry", asyncHTTPClient, crypto, lifecycle, logging, nioCore, nioPosix,
+                "Bitrix24", "Bitrix24REST", "Bridge", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks",
+                "Simulation", "Telemetry", asyncHTTPClient, crypto, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
             ],
             swiftSettings: settings
         ),

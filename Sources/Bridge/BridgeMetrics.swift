@@ -25,6 +25,7 @@ package struct BridgeMetrics: Sendable {
     let lost: [String: Counter]
     let deadLetters: [String: Counter]
     let deadLettersDropped: Counter
+    let senderListFailures: [String: Counter]
 
     let committed: Counter
     let commitTime: Timer
@@ -88,6 +89,7 @@ package struct BridgeMetrics: Sendable {
         lost = counters("events_lost", "reason", LossReason.allCases.map(\.rawValue))
         deadLetters = counters("dead_letters", "reason", DeadLetterReason.allCases.map(\.rawValue))
         deadLettersDropped = counter("dead_letters_dropped")
+        senderListFailures = counters("sender_list_failures", "list", SenderList.allCases.map(\.rawValue))
         committed = counter("records_committed")
         commitTime = timer("journal_commit")
         syncTime = timer("journal_sync")
@@ -167,8 +169,16 @@ package struct BridgeMetrics: Sendable {
         ("connections", "Open connections of the event listener."),
         ("portals", "Portals known."),
         ("ready", "1 when events can be accepted and synced."),
+        ("sender_lists_missing", "Lists of Bitrix24's senders never fetched; above 0 everybody may send."),
+        ("sender_list_failures_total", "Fetches of a list of Bitrix24's senders that failed."),
+        ("sender_list_age_seconds", "Time since the list was fetched; +Inf: never."),
+        ("sender_list_entries", "Networks on the list."),
     ]
     /// Metrics set from a snapshot at each scrape.
-    package static let gauges = descriptions.map(\.name).filter { !$0.hasSuffix("_total") && !histograms.contains($0) }
+    package static let gauges = descriptions.map(\.name).filter {
+        !$0.hasSuffix("_total") && !histograms.contains($0) && !listGauges.contains($0)
+    }
+    /// The same for each list of senders that the configuration names.
+    static let listGauges = ["sender_list_age_seconds", "sender_list_entries"]
     package static let histograms = ["answer_seconds", "journal_commit_seconds", "journal_sync_seconds"]
 }

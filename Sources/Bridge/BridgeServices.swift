@@ -22,6 +22,8 @@ package struct BridgeServices: Sendable {
         package var didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)?
         /// Called as soon as a listener is bound, `events` or `admin`, in any order.
         package var didBind: (@Sendable (_ name: String, _ address: SocketAddress) -> Void)?
+        /// Where the lists of Bitrix24's senders are published; a test puts its own there.
+        var senderListAddress: @Sendable (SenderList) -> String = { $0.address }
         /// Where the journals lie; a test puts one here that fails.
         package var fileSystem: any FileSystem = POSIXFileSystem()
 
@@ -96,8 +98,10 @@ package struct BridgeServices: Sendable {
             logger: logger
         )
 
+        let senders = try SenderNetworks(settings.http.allowedNetworks)
         let intake = try IntakeContext(
             settings: settings,
+            senders: senders,
             portals: portals,
             journal: journals.main,
             deadLetterBudget: budget,
@@ -124,12 +128,13 @@ package struct BridgeServices: Sendable {
             settings: settings,
             health: health,
             portals: portals,
+            senders: senders,
             journal: journals.main,
             parked: journals.parked,
             shipper: statusBox,
             fill: FillBox(),
             listener: { events.statistics },
-            gauges: BridgeGauges(factory: surroundings.metrics),
+            gauges: BridgeGauges(factory: surroundings.metrics, lists: senders.lists),
             startedAt: .now
         )
         let admin = HTTPListener(
@@ -159,6 +164,16 @@ package struct BridgeServices: Sendable {
                     path: settings.portalsFile,
                     store: portals,
                     environment: surroundings.environment,
+                    logger: logger
+                )
+            )
+        }
+        if !senders.lists.isEmpty {
+            services.append(
+                SenderListWatch(
+                    networks: senders,
+                    address: surroundings.senderListAddress,
+                    failures: metrics.senderListFailures,
                     logger: logger
                 )
             )

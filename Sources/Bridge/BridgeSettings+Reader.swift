@@ -44,7 +44,7 @@ extension BridgeSettings {
             default: http.requestTimeout,
             in: .milliseconds(100) ... .seconds(300)
         )
-        http.allowedNetworks = Self.networks(reader, "allowedNetworks")
+        http.allowedNetworks = Self.networks(reader, "allowedNetworks", takesLists: true)
         http.trustedProxies = Self.networks(reader, "trustedProxies")
         http.eventLoops = reader.integer("eventLoops", default: http.eventLoops, in: 0...256)
     }
@@ -108,12 +108,17 @@ extension BridgeSettings {
         return value.isEmpty ? fallback : value
     }
 
-    private static func networks(_ reader: ConfigurationReader, _ key: String) -> [String] {
+    private static func networks(
+        _ reader: ConfigurationReader,
+        _ key: String,
+        takesLists: Bool = false
+    ) -> [String] {
         let networks = reader.strings(key, default: [])
         do {
-            _ = try AddressRanges(networks)
+            _ = try AddressRanges(takesLists ? SenderNetworks.split(networks).networks : networks)
         } catch {
-            reader.fault(key, "\(error)")
+            let names = SenderList.allCases.map(\.rawValue).joined(separator: " or ")
+            reader.fault(key, takesLists ? "\(error), or the name of a published list, \(names)" : "\(error)")
         }
         return networks
     }

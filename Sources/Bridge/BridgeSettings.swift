@@ -11,7 +11,7 @@ package struct BridgeSettings: Sendable {
         package var maxBodyBytes = 1 << 20
         /// From the first byte of a request to its last.
         package var requestTimeout: Duration = .seconds(10)
-        /// Networks (CIDR) that may send events. Empty: all.
+        /// Networks (CIDR) that may send events, and names of published lists (`SenderList`). Empty: all.
         package var allowedNetworks: [String] = []
         /// Networks of proxies whose forwarded address is believed.
         package var trustedProxies: [String] = []

@@ -8,19 +8,31 @@ package struct AddressRanges: Sendable, Equatable {
     }
 
     private var ranges: [Range] = []
+    /// The networks of one address, of which there may be thousands.
+    private var addresses: Set<UInt128> = []
 
     /// Contains no address.
     package init() {}
 
     /// - Throws: the first entry that is not a network, with the mend.
     package init(_ entries: [String]) throws(AddressRangeError) {
-        for entry in entries { ranges.append(try Self.range(entry)) }
+        for entry in entries {
+            let range = try Self.range(entry)
+            if range.mask == .max { addresses.insert(range.network) } else { ranges.append(range) }
+        }
     }
 
-    package var isEmpty: Bool { ranges.isEmpty }
+    package var isEmpty: Bool { ranges.isEmpty && addresses.isEmpty }
+
+    package var count: Int { ranges.count + addresses.count }
 
     package func contains(_ address: IPAddress) -> Bool {
-        ranges.contains { address.bits & $0.mask == $0.network }
+        addresses.contains(address.bits) || ranges.contains { address.bits & $0.mask == $0.network }
+    }
+
+    package mutating func formUnion(_ other: AddressRanges) {
+        ranges += other.ranges.filter { !ranges.contains($0) }
+        addresses.formUnion(other.addresses)
     }
 
     /// False for a Unix domain socket.

@@ -75,7 +75,8 @@ final class RunningBridge: Sendable {
         portals: PortalDirectory = RunningBridge.portals,
         environment: [String: String] = [:],
         fileSystem: any FileSystem = POSIXFileSystem(),
-        adjust: (inout BridgeSettings) throws -> Void = { _ in }
+        adjust: (inout BridgeSettings) throws -> Void = { _ in },
+        surround: (inout BridgeServices.Surroundings) -> Void = { _ in }
     ) async throws -> RunningBridge {
         var settings = try settings(servers: servers ?? Kafka.servers, directory: directory, prefix: prefix)
         try adjust(&settings)
@@ -105,6 +106,7 @@ final class RunningBridge: Sendable {
             )
             records.all.withLock { $0.append(record) }
         }
+        surround(&surroundings)
         let bridge = try BridgeServices(settings, portals: portals, surroundings)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -161,6 +163,7 @@ final class RunningBridge: Sendable {
         environment: [String: String] = [:],
         fileSystem: any FileSystem = POSIXFileSystem(),
         adjust: (inout BridgeSettings) throws -> Void = { _ in },
+        surround: (inout BridgeServices.Surroundings) -> Void = { _ in },
         _ body: (RunningBridge) async throws -> Value
     ) async throws -> Value {
         let running = try await start(
@@ -170,7 +173,8 @@ final class RunningBridge: Sendable {
             portals: portals,
             environment: environment,
             fileSystem: fileSystem,
-            adjust: adjust
+            adjust: adjust,
+            surround: surround
         )
         do {
             let value = try await body(running)

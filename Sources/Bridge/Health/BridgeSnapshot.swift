@@ -11,6 +11,7 @@ struct BridgeSnapshot: Sendable {
     let settings: BridgeSettings
     let health: HealthModel
     let portals: PortalStore
+    let senders: SenderNetworks
     let journal: Journal
     let parked: Journal
     let shipper: ShipperStatusBox
@@ -32,6 +33,7 @@ struct BridgeSnapshot: Sendable {
             uptimeSeconds: Int((ContinuousClock.now - startedAt).components.seconds),
             connections: listener().openConnections,
             portals: portals.directory.count,
+            senders: senders.status,
             journal: StatusReport.JournalPart(main, mainFill(main), maxBytes: settings.journal.maxBytes),
             parked: StatusReport.JournalPart(parked, parkedFill(parked), maxBytes: settings.parkedMaxBytes),
             kafka: StatusReport.KafkaPart(
@@ -60,7 +62,7 @@ struct BridgeSnapshot: Sendable {
         let main = journal.statistics
         let parked = parked.statistics
         let fills = (main: mainFill(main), parked: parkedFill(parked))
-        let set = gauges.set
+        let set = gauges.set(_:_:)
         set("records_waiting", Double(waiting(status, main)))
         set("records_parked", Double(status.parked))
         set("oldest_undelivered_seconds", oldestAge(status) ?? 0)
@@ -78,6 +80,12 @@ struct BridgeSnapshot: Sendable {
         set("topics_refusing", Double(status.refusingTopics.count))
         set("connections", Double(listener().openConnections))
         set("portals", Double(portals.directory.count))
+        set("sender_lists_missing", Double(senders.missing.count))
+        for list in senders.lists {
+            let known = senders.knowledge(of: list)
+            gauges.set("sender_list_age_seconds", known.age ?? .infinity, of: list)
+            gauges.set("sender_list_entries", Double(known.networks?.count ?? 0), of: list)
+        }
         set("ready", health.obstacles.isEmpty ? 1 : 0)
     }
 
@@ -103,14 +111,26 @@ struct BridgeSnapshot: Sendable {
 /// The gauges, which hold what the last scrape found.
 struct BridgeGauges: Sendable {
     private let meters: [String: Meter]
+    private let listMeters: [SenderList: [String: Meter]]
 
-    init(factory: any MetricsFactory) {
+    init(factory: any MetricsFactory, lists: [SenderList] = []) {
         meters = Dictionary(
             uniqueKeysWithValues: BridgeMetrics.gauges.map {
                 ($0, Meter(label: BridgeMetrics.prefix + $0, factory: factory))
             }
         )
+        listMeters = Dictionary(
+            uniqueKeysWithValues: lists.map { list in
+                let meters = BridgeMetrics.listGauges.map {
+                    let label = BridgeMetrics.prefix + $0
+                    return ($0, Meter(label: label, dimensions: [("list", list.rawValue)], factory: factory))
+                }
+                return (list, Dictionary(uniqueKeysWithValues: meters))
+            }
+        )
     }
 
     func set(_ name: String, _ value: Double) { meters[name]?.set(value) }
+
+    func set(_ name: String, _ value: Double, of list: SenderList) { listMeters[list]?[name]?.set(value) }
 }

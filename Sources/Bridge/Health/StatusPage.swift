@@ -5,7 +5,7 @@ package enum StatusPage {
         var rows: [(String, String)] = [
             ("State", state + (report.obstacles.isEmpty ? "" : ": " + report.obstacles.joined(separator: "; "))),
             ("Version", report.version), ("Up", duration(report.uptimeSeconds)), ("Portals", "\(report.portals)"),
-            ("Open connections", "\(report.connections)"),
+            ("Open connections", "\(report.connections)"), ("May send", senders(report.senders)),
             ("Kafka", report.kafka.unreachable.map { "unreachable: \($0)" } ?? report.kafka.bootstrapServers),
             ("Waiting for Kafka", "\(report.kafka.waitingRecords) records"),
             ("Oldest of them", report.kafka.oldestUndeliveredSeconds.map { duration(Int($0)) } ?? "none"),
@@ -38,6 +38,15 @@ package enum StatusPage {
             </body></html>
 
             """
+    }
+
+    private static func senders(_ part: StatusReport.SendersPart) -> String {
+        let lists = part.lists.map { list in
+            let age = list.ageSeconds.map { "fetched \(duration($0)) ago" } ?? "never fetched"
+            return "; \(list.name): \(counted(list.entries, "network")), \(age)"
+                + (list.failure.map { ", \($0)" } ?? "")
+        }
+        return (part.allowedNetworks.map { counted($0, "network") } ?? "everybody") + lists.joined()
     }
 
     private static func journal(_ part: StatusReport.JournalPart) -> String {

@@ -42,6 +42,22 @@ package struct StatusReport: Codable, Sendable {
         package var refusingTopics: [RefusingTopic]
     }
 
+    package struct SendersPart: Codable, Sendable {
+        package struct List: Codable, Sendable {
+            package var name: String
+            package var entries: Int
+            /// Absent: never fetched.
+            package var ageSeconds: Int?
+            /// Why the last fetch failed.
+            package var failure: String?
+        }
+
+        /// How many networks may send, union of all. Absent: everybody may.
+        package var allowedNetworks: Int?
+        /// The published lists that `http.allowedNetworks` names.
+        package var lists: [List]
+    }
+
     package var version: String
     package var replica: String
     package var ready: Bool
@@ -50,6 +66,7 @@ package struct StatusReport: Codable, Sendable {
     package var uptimeSeconds: Int
     package var connections: Int
     package var portals: Int
+    package var senders: SendersPart
     package var journal: JournalPart
     package var parked: JournalPart
     package var kafka: KafkaPart

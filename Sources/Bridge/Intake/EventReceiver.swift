@@ -16,6 +16,9 @@ final class EventReceiver: RequestHandler {
     private var pending = PendingAnswers()
     private var portals: PortalDirectory = .empty
     private var portalsVersion = 0
+    /// `nil`: everybody may send.
+    private var allowedNetworks: AddressRanges?
+    private var sendersVersion = 0
     private var form = BracketForm()
     private var normalizer: Normalizer
     private var ids = EnvelopeIDGenerator()
@@ -52,7 +55,11 @@ final class EventReceiver: RequestHandler {
         guard path == base || path.hasPrefix(below) else { return answerNow(Answers.notFound) }
         switch head.method {
         case .POST:
-            guard let allowed = context.allowedNetworks else { return .receiveBody }
+            if context.senders.version != sendersVersion {
+                sendersVersion = context.senders.version
+                allowedNetworks = context.senders.allowed
+            }
+            guard let allowed = allowedNetworks else { return .receiveBody }
             guard let address = clientAddress(of: head, trustedProxies: context.trustedProxies),
                 allowed.contains(address)
             else {

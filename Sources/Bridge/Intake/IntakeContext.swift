@@ -6,7 +6,7 @@ internal import Logging
 /// What all event loops of the receiver share.
 struct IntakeContext: Sendable {
     let settings: BridgeSettings
-    let allowedNetworks: AddressRanges?
+    let senders: SenderNetworks
     let trustedProxies: AddressRanges
     let portals: PortalStore
     let journal: Journal
@@ -18,6 +18,7 @@ struct IntakeContext: Sendable {
 
     init(
         settings: BridgeSettings,
+        senders: SenderNetworks,
         portals: PortalStore,
         journal: Journal,
         deadLetterBudget: DeadLetterBudget,
@@ -26,8 +27,7 @@ struct IntakeContext: Sendable {
         logger: Logger
     ) throws(AddressRangeError) {
         self.settings = settings
-        allowedNetworks =
-            settings.http.allowedNetworks.isEmpty ? nil : try AddressRanges(settings.http.allowedNetworks)
+        self.senders = senders
         trustedProxies = try AddressRanges(settings.http.trustedProxies)
         self.portals = portals
         self.journal = journal
