@@ -47,6 +47,7 @@ package struct BridgeMetrics: Sendable {
     enum RefusalReason: String, CaseIterable {
         case unknownPortal = "unknown-portal"
         case badToken = "bad-token"
+        case gonePortal = "gone-portal"
         case address
         case undecodable
         case malformedEvent = "malformed-event"
@@ -173,12 +174,19 @@ package struct BridgeMetrics: Sendable {
         ("sender_list_failures_total", "Fetches of a list of Bitrix24's senders that failed."),
         ("sender_list_age_seconds", "Time since the list was fetched; +Inf: never."),
         ("sender_list_entries", "Networks on the list."),
+        (registeredPortals, "Portals of the registry, by state."),
+        ("registry_read", "1 when the registry of portals was read to its end since the start."),
+        ("registry_unconfirmed", "Portals with changes made here that Kafka has not confirmed."),
+        ("registry_owner", "1 at the replica that does the REST work."),
+        ("registry_snapshot_age_seconds", "Time since the registry's snapshot was written; +Inf: there is none."),
     ]
     /// Metrics set from a snapshot at each scrape.
     package static let gauges = descriptions.map(\.name).filter {
-        !$0.hasSuffix("_total") && !histograms.contains($0) && !listGauges.contains($0)
+        !$0.hasSuffix("_total") && !histograms.contains($0) && !listGauges.contains($0) && $0 != registeredPortals
     }
     /// The same for each list of senders that the configuration names.
     static let listGauges = ["sender_list_age_seconds", "sender_list_entries"]
+    /// A gauge for each state.
+    static let registeredPortals = "registered_portals"
     package static let histograms = ["answer_seconds", "journal_commit_seconds", "journal_sync_seconds"]
 }

@@ -48,6 +48,8 @@ package struct BridgeServices: Sendable {
     let shipper: Shipper
     package let health: HealthModel
     package let portals: PortalStore
+    /// `nil`: portals are in the file only.
+    package let registry: PortalRegistry?
 
     /// Opens the journals; binds and connects nothing yet.
     ///
@@ -80,6 +82,8 @@ package struct BridgeServices: Sendable {
         _ journals: JournalPair
     ) throws(AddressRangeError) {
         let logger = surroundings.logger
+        let keyring = Keyring(settings.secrets)
+        let registry = RegistryServices(settings, keyring, portals, health, surroundings)
         let budget = DeadLetterBudget(journalBytes: settings.journal.maxBytes)
         let statusBox = ShipperStatusBox()
         let gate = ParkingGate()
@@ -129,6 +133,7 @@ package struct BridgeServices: Sendable {
             health: health,
             portals: portals,
             senders: senders,
+            registry: registry?.parts,
             journal: journals.main,
             parked: journals.parked,
             shipper: statusBox,
@@ -158,6 +163,7 @@ package struct BridgeServices: Sendable {
             admin, JournalService(journals: journals, logger: logger), shipper,
             FillWatch(snapshot: snapshot, logger: logger),
         ]
+        if let registry { services += registry.services }
         if !settings.portalsFile.isEmpty {
             services.append(
                 PortalFileWatcher(
@@ -185,5 +191,6 @@ package struct BridgeServices: Sendable {
         self.shipper = shipper
         self.health = health
         self.portals = portals
+        self.registry = registry?.parts.registry
     }
 }

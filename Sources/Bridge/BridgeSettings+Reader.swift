@@ -26,7 +26,9 @@ extension BridgeSettings {
         readApplication(reader.section("application"))
         readSecrets(reader.section("secrets"))
         readSubscriptions(reader.section("subscriptions"))
-        portalsFile = reader.section("portals").string("file", default: portalsFile)
+        let portals = reader.section("portals")
+        portalsFile = portals.string("file", default: portalsFile)
+        keepsRegistry = portals.boolean("registry", default: application.isConfigured)
         shutdownDelay = reader.duration("shutdownDelay", default: shutdownDelay, in: .zero ... .seconds(600))
         shutdownTimeout = reader.duration("shutdownTimeout", default: shutdownTimeout, in: .zero ... .seconds(3600))
     }
@@ -54,8 +56,13 @@ extension BridgeSettings {
         kafka.mode = reader.choice("mode", default: kafka.mode)
         kafka.maxRecordBytes = reader.bytes("maxRecordBytes", default: kafka.maxRecordBytes, in: 1000...(100 << 20))
         kafka.deadLetterTopic = reader.string("deadLetterTopic", default: kafka.deadLetterTopic)
-        if kafka.deadLetterTopic.contains("{") || (try? TopicTemplate(kafka.deadLetterTopic)) == nil {
-            reader.fault("deadLetterTopic", "is no legal topic name; use letters, digits, '.', '_' and '-'")
+        kafka.registryTopic = reader.string("registryTopic", default: kafka.registryTopic)
+        for (key, topic) in [("deadLetterTopic", kafka.deadLetterTopic), ("registryTopic", kafka.registryTopic)]
+        where topic.contains("{") || (try? TopicTemplate(topic)) == nil {
+            reader.fault(key, "is no legal topic name; use letters, digits, '.', '_' and '-'")
+        }
+        if kafka.registryTopic == kafka.deadLetterTopic {
+            reader.fault("registryTopic", "is kafka.deadLetterTopic as well; the registry needs a topic of its own")
         }
         kafka.properties = reader.stringMap("properties")
         kafka.parkAfter = reader.duration("parkAfter", default: kafka.parkAfter, in: .zero ... .seconds(3600))

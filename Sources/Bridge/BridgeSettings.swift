@@ -32,6 +32,8 @@ package struct BridgeSettings: Sendable {
         /// Largest record, in bytes of key, headers and value, that is sent.
         package var maxRecordBytes = 900_000
         package var deadLetterTopic = "bitrix24.dead-letter"
+        /// Compacted, with one partition: the portals that all replicas share.
+        package var registryTopic = "bitrix24.bridge.portals"
         /// Any librdkafka property.
         package var properties: [String: String] = [:]
         /// How long a topic may refuse its records before they are parked.
@@ -61,6 +63,8 @@ package struct BridgeSettings: Sendable {
     package var subscriptions = Subscriptions()
     /// File of the static portals. Empty: there is none.
     package var portalsFile = "portals.yaml"
+    /// Whether portals are also kept in `kafka.registryTopic`.
+    package var keepsRegistry = false
     /// First half of the attribute `sequence`; tells replicas apart.
     package var replica: String
     /// How long events are accepted after SIGTERM.
@@ -79,6 +83,9 @@ package struct BridgeSettings: Sendable {
     static func parkedDirectory(of directory: String) -> String { "\(directory)/\(parkedName)" }
 
     static let parkedName = "parked"
+
+    /// Where the registry's files lie.
+    var registryDirectory: String { "\(journal.directory)/registry" }
 
     var parkedMaxBytes: Int {
         journal.parkedMaxBytes > 0 ? journal.parkedMaxBytes : max(journal.maxBytes / 4, leastParkedMaxBytes)

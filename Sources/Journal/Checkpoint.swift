@@ -111,19 +111,7 @@ struct CheckpointFile: Sendable {
     }
 
     func replace(with checkpoint: Checkpoint) throws(FileSystemError) {
-        let file = try fileSystem.openAnew(layout.newCheckpoint)
-        do throws(FileSystemError) {
-            try fileSystem.writeAll(file, checkpoint.encoded(), at: 0)
-            try fileSystem.sync(file)
-        } catch {
-            fileSystem.close(file)
-            // Not written again after a failed sync, no more than a segment is.
-            try? fileSystem.remove(layout.newCheckpoint)
-            throw error
-        }
-        fileSystem.close(file)
-        try fileSystem.rename(layout.newCheckpoint, to: layout.checkpoint)
-        try fileSystem.syncDirectory(layout.directory)
+        try fileSystem.replace(layout.checkpoint, in: layout.directory, with: checkpoint.encoded())
     }
 
     static let reserveBytes = 32 << 10

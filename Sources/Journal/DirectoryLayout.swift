@@ -6,7 +6,6 @@ struct DirectoryLayout: Sendable {
 
     var lock: String { "\(directory)/lock" }
     var checkpoint: String { "\(directory)/checkpoint" }
-    var newCheckpoint: String { "\(directory)/checkpoint.new" }
     /// Room held back for the checkpoint of a full disk.
     var reserve: String { "\(directory)/reserve" }
     var setAside: String { "\(directory)/set-aside" }

@@ -16,8 +16,8 @@ package struct FileSystemError: Error, Sendable, Equatable {
     var isNoSpace: Bool { code == ENOSPC || code == EDQUOT }
     /// The disk or the file system says that it cannot give what it holds.
     var isUnreadable: Bool { code == EIO || code == EUCLEAN || code == EBADMSG }
-    var isMissing: Bool { code == ENOENT }
-    var words: String { String(cString: strerror(code)) }
+    package var isMissing: Bool { code == ENOENT }
+    package var words: String { String(cString: strerror(code)) }
 }
 
 /// What a directory has under one name.
@@ -141,6 +141,31 @@ extension FileSystem {
         if let failure { throw failure }
         bytes.removeLast(limit - count)
         return bytes
+    }
+
+    /// All of a file.
+    package func contents(of path: String) throws(FileSystemError) -> [UInt8] {
+        let file = try open(path, .read)
+        defer { close(file) }
+        return try contents(of: path, limit: try size(of: file))
+    }
+
+    /// Puts a new file in place of the old one, if there is one, as a whole and durably. The directory must exist.
+    package func replace(_ path: String, in directory: String, with bytes: [UInt8]) throws(FileSystemError) {
+        let new = path + ".new"
+        let file = try openAnew(new)
+        do throws(FileSystemError) {
+            try writeAll(file, bytes, at: 0)
+            try sync(file)
+        } catch {
+            close(file)
+            // Not written again after a failed sync, no more than a segment is.
+            try? remove(new)
+            throw error
+        }
+        close(file)
+        try rename(new, to: path)
+        try syncDirectory(directory)
     }
 
     func writeAll(_ file: OpenFile, _ bytes: [UInt8], at offset: Int) throws(FileSystemError) {

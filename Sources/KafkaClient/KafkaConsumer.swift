@@ -141,6 +141,11 @@ package final class KafkaConsumer {
         return nil
     }
 
+    /// What this consumer reads at the moment: of a group, its share.
+    package var assignment: [(topic: String, partition: Int32)] {
+        PartitionList(assignmentOf: client).elements.map { (topic: $0.0, partition: $0.1) }
+    }
+
     /// Every assigned partition was read to its end, as it was when the last `poll` looked.
     package var isAtEnd: Bool {
         let assigned = PartitionList(assignmentOf: client).elements

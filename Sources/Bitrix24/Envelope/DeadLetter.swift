@@ -2,6 +2,8 @@
 package enum DeadLetterReason: String, Sendable, CaseIterable {
     case unknownPortal = "unknown-portal"
     case badToken = "bad-token"
+    /// The application was taken off the portal.
+    case gonePortal = "gone-portal"
     /// The record is over `kafka.maxRecordBytes`; it is parked, and this announces it without its body.
     case tooLarge = "too-large"
 

@@ -1,6 +1,6 @@
 /// An immutable set of portals by member_id. Each event loop reads its own copy.
 package struct PortalDirectory: Sendable {
-    private let portals: [String: Portal]
+    private var portals: [String: Portal]
 
     package init(_ portals: [Portal]) {
         self.portals = Dictionary(portals.map { ($0.memberID, $0) }, uniquingKeysWith: { _, last in last })
@@ -10,7 +10,17 @@ package struct PortalDirectory: Sendable {
 
     package var count: Int { portals.count }
 
-    package subscript(memberID: String) -> Portal? { portals[memberID] }
+    package subscript(memberID: String) -> Portal? {
+        get { portals[memberID] }
+        set { portals[memberID] = newValue }
+    }
+
+    /// These portals and others by member_id: one that is in both as `Portal.joined` makes it of both.
+    package func joined(with others: [String: Portal]) -> PortalDirectory {
+        var joined = self
+        for (memberID, portal) in others { joined.portals[memberID] = Portal.joined(portals[memberID], portal) }
+        return joined
+    }
 
     /// Whether `event` may pass, by the token in its body.
     ///
@@ -19,10 +29,12 @@ package struct PortalDirectory: Sendable {
         let presented = event.applicationToken(in: form)
         let digest = TokenDigest(token: presented ?? [])
         let admission = admit(event, presenting: digest, isPresented: presented != nil)
-        guard case .refused(let refusal) = admission, refusal.reason == .badToken,
-            event.isPaymentWithoutToken(in: form)
-        else { return admission }
-        return .unprovenPayment
+        switch admission {
+        case .refused(let refusal) where refusal.reason == .badToken: break
+        case .awaitingToken: break
+        default: return admission
+        }
+        return event.isPaymentWithoutToken(in: form) ? .unprovenPayment : admission
     }
 
     /// Whether `event` may pass, by the digest of the token that came with it when it was received.
@@ -41,8 +53,14 @@ package struct PortalDirectory: Sendable {
         switch match {
         case .application: return .admitted(portal, .online)
         case .webhook where !event.needsApplication: return .admitted(portal, .webhook)
-        case .webhook, .none:
-            return .refused(Admission.Refusal(reason: .badToken, tokenDigest: isPresented ? digest : nil))
+        case .webhook: return .refused(Admission.Refusal(reason: .badToken, tokenDigest: digest))
+        case .none:
+            let presented = isPresented ? digest : nil
+            switch portal.standing {
+            case .known: return .refused(Admission.Refusal(reason: .badToken, tokenDigest: presented))
+            case .awaitingToken: return .awaitingToken(portal, presented)
+            case .gone: return .refused(Admission.Refusal(reason: .gonePortal, tokenDigest: presented))
+            }
         }
     }
 }
@@ -51,6 +69,8 @@ package enum Admission {
     case admitted(Portal, EventOrigin)
     /// ONAPPPAYMENT of a known portal, which Bitrix24 sends without a token: a hint, never published.
     case unprovenPayment
+    /// The portal was verified, and the token of its application is not known yet. With the digest of what was presented.
+    case awaitingToken(Portal, TokenDigest?)
     case refused(Refusal)
 
     package struct Refusal {

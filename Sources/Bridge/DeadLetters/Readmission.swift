@@ -60,7 +60,7 @@ package struct Readmission {
     /// so they are the same each time; a letter without an id gets one that is derived from its place.
     package mutating func judge(_ letter: DeadLetter, into record: inout EventRecord) -> Verdict {
         switch DeadLetterReason(rawValue: letter.reason) {
-        case .unknownPortal, .badToken: break
+        case .unknownPortal, .badToken, .gonePortal: break
         case .tooLarge: return .left(.tooLarge)
         case nil: return .left(.otherReason)
         }
@@ -74,6 +74,7 @@ package struct Readmission {
         switch portals.admit(event, digest: digest) {
         case .refused(let refusal): return .left(obstacle(refusal, event, digest))
         case .unprovenPayment: return .left(.noToken)
+        case .awaitingToken: return .left(.tokenUnknown)
         case .admitted(let portal, let origin):
             let receipt = Receipt(
                 id: letter.id ?? derivedID(of: letter, receivedAt),

@@ -12,6 +12,8 @@ struct BridgeSnapshot: Sendable {
     let health: HealthModel
     let portals: PortalStore
     let senders: SenderNetworks
+    /// `nil`: there is no registry.
+    let registry: RegistryParts?
     let journal: Journal
     let parked: Journal
     let shipper: ShipperStatusBox
@@ -34,6 +36,7 @@ struct BridgeSnapshot: Sendable {
             connections: listener().openConnections,
             portals: portals.directory.count,
             senders: senders.status,
+            registry: registry.map(StatusReport.RegistryPart.init),
             journal: StatusReport.JournalPart(main, mainFill(main), maxBytes: settings.journal.maxBytes),
             parked: StatusReport.JournalPart(parked, parkedFill(parked), maxBytes: settings.parkedMaxBytes),
             kafka: StatusReport.KafkaPart(
@@ -87,6 +90,19 @@ struct BridgeSnapshot: Sendable {
             gauges.set("sender_list_entries", Double(known.networks?.count ?? 0), of: list)
         }
         set("ready", health.obstacles.isEmpty ? 1 : 0)
+        setRegistryGauges()
+    }
+
+    private func setRegistryGauges() {
+        guard let registry else { return }
+        let part = StatusReport.RegistryPart(registry)
+        gauges.set("registry_read", part.read ? 1 : 0)
+        gauges.set("registry_unconfirmed", Double(part.unconfirmed))
+        gauges.set("registry_owner", part.owner ? 1 : 0)
+        gauges.set("registry_snapshot_age_seconds", part.snapshotAgeSeconds ?? .infinity)
+        for state in RegisteredPortal.State.allCases {
+            gauges.setPortals(state, Double(part.states[state.rawValue] ?? 0))
+        }
     }
 
     func mainFill(_ statistics: JournalStatistics) -> JournalFill {
@@ -112,8 +128,15 @@ struct BridgeSnapshot: Sendable {
 struct BridgeGauges: Sendable {
     private let meters: [String: Meter]
     private let listMeters: [SenderList: [String: Meter]]
+    private let portalMeters: [RegisteredPortal.State: Meter]
 
     init(factory: any MetricsFactory, lists: [SenderList] = []) {
+        portalMeters = Dictionary(
+            uniqueKeysWithValues: RegisteredPortal.State.allCases.map {
+                let label = BridgeMetrics.prefix + BridgeMetrics.registeredPortals
+                return ($0, Meter(label: label, dimensions: [("state", $0.rawValue)], factory: factory))
+            }
+        )
         meters = Dictionary(
             uniqueKeysWithValues: BridgeMetrics.gauges.map {
                 ($0, Meter(label: BridgeMetrics.prefix + $0, factory: factory))
@@ -133,4 +156,6 @@ struct BridgeGauges: Sendable {
     func set(_ name: String, _ value: Double) { meters[name]?.set(value) }
 
     func set(_ name: String, _ value: Double, of list: SenderList) { listMeters[list]?[name]?.set(value) }
+
+    func setPortals(_ state: RegisteredPortal.State, _ count: Double) { portalMeters[state]?.set(count) }
 }

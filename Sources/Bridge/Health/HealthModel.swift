@@ -2,11 +2,13 @@ internal import Journal
 internal import Locks
 internal import Synchronization
 
-/// Whether this replica can take events. Kafka has no part in it: what is on disk waits.
+/// Whether this replica can take events. Kafka has no part in it, as what is on disk waits; unless the portals are in Kafka
+/// only, and this replica has not read them yet.
 package final class HealthModel: Sendable {
     private let draining = Atomic<Bool>(false)
     private let accepting = Atomic<Bool>(false)
     private let journalFault = Guarded<String?>(nil)
+    private let registryObstacle = Guarded<String?>(nil)
 
     package init() {}
 
@@ -30,12 +32,16 @@ package final class HealthModel: Sendable {
         journalFault.withLock { $0 = fault }
     }
 
+    /// `nil`: the portals of the registry are known, or there is no registry.
+    func registryChanged(obstacle: String?) { registryObstacle.withLock { $0 = obstacle } }
+
     /// Why no event can be taken; empty when ready.
     package var obstacles: [String] {
         var obstacles: [String] = []
         if !accepting.load(ordering: .relaxed) { obstacles.append("starting: the event listener is not bound yet") }
         if isDraining { obstacles.append("shutting down") }
         if let fault = journalFault.withLock({ $0 }) { obstacles.append(fault) }
+        if let obstacle = registryObstacle.withLock({ $0 }) { obstacles.append(obstacle) }
         return obstacles
     }
 }

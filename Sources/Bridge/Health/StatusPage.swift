@@ -13,6 +13,7 @@ package enum StatusPage {
             ("Journal", journal(report.journal)),
             ("Parked", "\(report.kafka.parkedRecords) records, \(journal(report.parked))"),
         ]
+        if let registry = report.registry { rows.append(("Registry", self.registry(registry))) }
         for topic in report.kafka.refusingTopics {
             rows.append(
                 (
@@ -47,6 +48,17 @@ package enum StatusPage {
                 + (list.failure.map { ", \($0)" } ?? "")
         }
         return (part.allowedNetworks.map { counted($0, "network") } ?? "everybody") + lists.joined()
+    }
+
+    private static func registry(_ part: StatusReport.RegistryPart) -> String {
+        var words = RegisteredPortal.State.allCases.compactMap { state in
+            part.states[state.rawValue].map { "\($0) \(state.words)" }
+        }
+        if words.isEmpty { words = ["no portals"] }
+        words.append(part.read ? "read" : "not read yet" + (part.fault.map { " (\($0))" } ?? ""))
+        if part.unconfirmed > 0 { words.append("\(part.unconfirmed) with changes that Kafka has not confirmed") }
+        words.append(part.owner ? "does the REST work" : "leaves the REST work to another replica")
+        return words.joined(separator: ", ")
     }
 
     private static func journal(_ part: StatusReport.JournalPart) -> String {

@@ -1,3 +1,4 @@
+internal import Bitrix24
 package import Foundation
 internal import Ingress
 internal import Journal
@@ -58,6 +59,22 @@ package struct StatusReport: Codable, Sendable {
         package var lists: [List]
     }
 
+    package struct RegistryPart: Codable, Sendable {
+        package var topic: String
+        /// Read to its end since the start.
+        package var read: Bool
+        /// This replica does the REST work.
+        package var owner: Bool
+        /// Number of portals by state.
+        package var states: [String: Int]
+        /// Portals with changes made here that Kafka has not confirmed.
+        package var unconfirmed: Int
+        /// Absent: there is none.
+        package var snapshotAgeSeconds: Double?
+        /// Set while the topic cannot be read.
+        package var fault: String?
+    }
+
     package var version: String
     package var replica: String
     package var ready: Bool
@@ -67,6 +84,8 @@ package struct StatusReport: Codable, Sendable {
     package var connections: Int
     package var portals: Int
     package var senders: SendersPart
+    /// Absent: portals are in the file only.
+    package var registry: RegistryPart?
     package var journal: JournalPart
     package var parked: JournalPart
     package var kafka: KafkaPart
@@ -77,6 +96,19 @@ package struct StatusReport: Codable, Sendable {
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
             return try encoder.encode(self)
         }
+    }
+}
+
+extension StatusReport.RegistryPart {
+    init(_ parts: RegistryParts) {
+        let census = parts.registry.census()
+        topic = parts.topic.name
+        read = parts.registry.isRead
+        owner = parts.inbox.isOwner
+        states = Dictionary(uniqueKeysWithValues: census.states.map { ($0.rawValue, $1) })
+        unconfirmed = census.unconfirmed
+        snapshotAgeSeconds = parts.status.snapshotAt.map { max(0, Double(WallClock.now().milliseconds - $0) / 1000) }
+        fault = parts.status.fault
     }
 }
 

@@ -130,17 +130,8 @@ final class EventReceiver: RequestHandler {
             portals = context.portals.directory
         }
         switch portals.admit(event, form: form) {
-        case .refused(let refusal):
-            metrics.refused[refusal.reason.rawValue]?.increment()
-            let now = WallClock.now()
-            writeDeadLetter(
-                of: event,
-                reason: refusal.reason,
-                tokenDigest: refusal.tokenDigest,
-                at: now,
-                id: ids.next(at: now)
-            )
-            answer(Answers.notAdmitted, responder)
+        case .refused(let refusal): refuse(event, refusal.reason, refusal.tokenDigest, responder)
+        case .awaitingToken(_, let digest): refuse(event, .badToken, digest, responder)
         case .unprovenPayment:
             metrics.notEvents["payment-without-token"]?.increment()
             answer(.ok, responder)
@@ -149,6 +140,18 @@ final class EventReceiver: RequestHandler {
             if event.eventType == nil { metrics.unknownEvents.increment() }
             publish(event, of: portal, origin: origin, request, responder)
         }
+    }
+
+    private func refuse(
+        _ event: InboundEvent,
+        _ reason: DeadLetterReason,
+        _ digest: TokenDigest?,
+        _ responder: Responder
+    ) {
+        metrics.refused[reason.rawValue]?.increment()
+        let now = WallClock.now()
+        writeDeadLetter(of: event, reason: reason, tokenDigest: digest, at: now, id: ids.next(at: now))
+        answer(Answers.notAdmitted, responder)
     }
 
     private func publish(

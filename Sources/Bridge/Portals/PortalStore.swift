@@ -2,22 +2,70 @@ package import Bitrix24
 internal import Locks
 internal import Synchronization
 
-/// The portals of this moment. Any thread may read and replace them.
+/// The portals of this moment, of the file and of the registry. Any thread may read and replace them.
 ///
 /// A reader keeps its own copy and compares `version`, one relaxed load, to see whether there is a newer one.
 package final class PortalStore: Sendable {
-    private let current: Guarded<PortalDirectory>
+    private struct State {
+        var file: PortalDirectory
+        /// Those of the registry as the receiver needs them.
+        var registered: [String: Portal] = [:]
+        /// What is in force.
+        var joined: PortalDirectory
+    }
+
+    private let state: Guarded<State>
     private let counter = Atomic<Int>(1)
 
-    package init(_ directory: PortalDirectory) { current = Guarded(directory) }
+    package init(_ directory: PortalDirectory) { state = Guarded(State(file: directory, joined: directory)) }
 
     /// Grows with each replacement. Never 0.
     package var version: Int { counter.load(ordering: .acquiring) }
 
-    package var directory: PortalDirectory { current.withLock { $0 } }
+    package var directory: PortalDirectory { state.withLock { $0.joined } }
 
+    /// How many portals the file names.
+    package var fileCount: Int { state.withLock { $0.file.count } }
+
+    /// Replaces those of the file.
     package func replace(with directory: PortalDirectory) {
-        current.withLock { $0 = directory }
+        state.withLock { state in
+            state.file = directory
+            state.joined = directory.joined(with: state.registered)
+        }
         counter.add(1, ordering: .releasing)
+    }
+
+    /// Takes in what has changed in the registry; `nil` for a portal that is not in it any more.
+    package func registered(_ changed: [(memberID: String, portal: RegisteredPortal?)]) {
+        let changed = changed.map { ($0.memberID, $0.portal.map(Portal.init)) }
+        state.withLock { state in
+            for (memberID, portal) in changed {
+                state.registered[memberID] = portal
+                state.joined[memberID] = Portal.joined(state.file[memberID], portal)
+            }
+        }
+        counter.add(1, ordering: .releasing)
+    }
+}
+
+extension Portal {
+    /// A portal of the registry, as far as taking its events goes.
+    init(_ portal: RegisteredPortal) {
+        let isGone = portal.installation?.state == .gone
+        // Whatever is left of them: an application that was taken off sends no more events.
+        let application = isGone ? [] : Self.digests(portal.applicationTokens?.digests)
+        let webhook = Self.digests(portal.webhooks?.digests)
+        self.init(
+            memberID: portal.memberID,
+            domain: portal.installation?.domain ?? portal.webhooks?.domain,
+            applicationTokens: application,
+            webhookTokens: Array(webhook.prefix(TokenSet.capacity - application.count)),
+            standing: isGone ? .gone : portal.awaitsToken ? .awaitingToken : .known
+        )
+    }
+
+    private static func digests(_ texts: [String]?) -> [TokenDigest] {
+        (texts ?? []).prefix(TokenSet.capacity).compactMap { TokenDigest(hexadecimal: $0.utf8) }
     }
 }

@@ -5,49 +5,83 @@ internal import Synchronization
 package final class PortalRegistry: Sendable {
     /// When a change counts as done.
     package enum Durability: Sendable {
-        /// Durable on this replica's disk; Kafka gets it as soon as it is there.
+        /// Durable on this replica's disk, or confirmed by Kafka if that is sooner; Kafka gets it as soon as it can.
         case here
         /// Confirmed by Kafka: every replica will know it.
         case kafka
     }
 
     private struct State {
-        var portals: [String: RegisteredPortal] = [:]
+        var registry: RegistryState
         var listeners: [Int: AsyncStream<String>.Continuation] = [:]
         var lastListener = 0
+        /// Changed and not yet among the portals of `store`.
+        var unpublished: Set<String> = []
     }
 
-    private let state = Guarded(State())
+    private let state: Guarded<State>
+    /// Two threads publish: what one took from the state must not come after what the other took later.
+    private let publishing = Guarded(())
+    /// The portals whose events are taken, which learn of each change.
+    private let store: PortalStore?
+    /// Where changes go that are to be kept. `nil`: they are forgotten with the process, in tests.
+    let inbox: RegistryInbox?
 
-    package init() {}
+    package convenience init() { self.init(replica: "here", store: nil, inbox: nil) }
 
-    package func portal(_ memberID: String) -> RegisteredPortal? { state.withLock { $0.portals[memberID] } }
+    init(replica: String, store: PortalStore?, inbox: RegistryInbox?) {
+        state = Guarded(State(registry: RegistryState(replica: replica)))
+        self.store = store
+        self.inbox = inbox
+    }
 
-    package var memberIDs: [String] { state.withLock { Array($0.portals.keys) } }
+    package func portal(_ memberID: String) -> RegisteredPortal? { state.withLock { $0.registry.portal(memberID) } }
 
-    /// Changes one portal, or makes it. `body` may set or clear parts.
+    package var memberIDs: [String] {
+        state.withLock { state in
+            state.registry.entries.values.compactMap { $0.isRemoved ? nil : $0.memberID }
+        }
+    }
+
+    /// Changes one portal, or makes it. `body` may set or clear parts. It is called once, on any thread and under the
+    /// registry's lock, so it only computes.
     ///
-    /// - Throws: why it is not durable. Nothing has changed then.
+    /// - Throws: `unconfirmed` when Kafka did not answer in time: the change is kept and gets there later, so whatever was
+    ///   changed must not be used as if it had not been. `refused`: nothing has changed.
     /// - Returns: the portal as it is now.
     @discardableResult
     package func change(
         _ memberID: String,
         until durability: Durability = .kafka,
-        _ body: @Sendable (inout RegisteredPortal) -> Void
+        _ body: @escaping @Sendable (inout RegisteredPortal) -> Void
     ) async throws(RegistryError) -> RegisteredPortal {
-        let (portal, listeners) = state.withLock { state in
-            var portal = state.portals[memberID] ?? RegisteredPortal(memberID: memberID)
-            body(&portal)
-            state.portals[memberID] = portal
-            return (portal, Array(state.listeners.values))
-        }
-        for listener in listeners { listener.yield(memberID) }
-        return portal
+        let entry = try await request(memberID, durability) { entry, clock in entry.change(&clock, body) }
+        return entry.portal
     }
 
     /// Takes a portal out, for all replicas.
+    ///
+    /// - Throws: as `change` does.
     package func remove(_ memberID: String) async throws(RegistryError) {
-        state.withLock { _ = $0.portals.removeValue(forKey: memberID) }
+        _ = try await request(memberID, .kafka) { entry, clock in
+            guard !entry.isRemoved, !entry.stamps.isEmpty else { return false }
+            entry.remove(at: clock.next())
+            return true
+        }
+    }
+
+    private func request(
+        _ memberID: String,
+        _ durability: Durability,
+        _ edit: @escaping RegistryEdit
+    ) async throws(RegistryError) -> RegistryEntry {
+        guard let inbox else {
+            let entry = edited(memberID, edit).entry
+            commit([entry])
+            publish()
+            return entry
+        }
+        return try await inbox.request(RegistryInbox.Request(memberID: memberID, durability: durability, edit: edit))
     }
 
     /// The member_id of each portal that changes from now on, here or at another replica. What nobody reads in time is
@@ -64,10 +98,107 @@ package final class PortalRegistry: Sendable {
         }
         return stream
     }
+
+    // MARK: For the service and its threads
+
+    /// A portal as it would be. Nothing has changed yet.
+    ///
+    /// - Parameter base: What an edit before this one made of it, that is not committed yet.
+    func edited(
+        _ memberID: String,
+        on base: RegistryEntry? = nil,
+        _ edit: RegistryEdit
+    ) -> (entry: RegistryEntry, isChanged: Bool) {
+        state.withLock { state in
+            var entry = base ?? state.registry.entry(memberID)
+            let isChanged = edit(&entry, &state.registry.clock)
+            return (entry, isChanged)
+        }
+    }
+
+    /// Takes in what was changed here. Readers see it from now on.
+    func commit(_ entries: [RegistryEntry]) {
+        notify(of: entries.map(\.memberID)) { registry in
+            for entry in entries { registry.commit(entry) }
+        }
+    }
+
+    /// Takes in records of the topic, in their order.
+    func read(_ records: [RegistryEntry]) {
+        var changed: [String] = []
+        let listeners = state.withLock { state in
+            for record in records where state.registry.read(record) { changed.append(record.memberID) }
+            state.unpublished.formUnion(changed)
+            return Array(state.listeners.values)
+        }
+        for listener in listeners { for memberID in changed { listener.yield(memberID) } }
+    }
+
+    func restore(_ entries: [RegistryEntry], unconfirmed: [RegistryEntry]) {
+        notify(of: (entries + unconfirmed).map(\.memberID)) { $0.restore(entries, unconfirmed: unconfirmed) }
+    }
+
+    /// - Returns: the portals of the snapshot that the topic did not know.
+    func reachedEnd(_ unheardAre: RegistryState.Unheard) -> [String] {
+        let missing = state.withLock { $0.registry.reachedEnd(unheardAre) }
+        notify(of: missing) { _ in }
+        return missing
+    }
+
+    private func notify(of memberIDs: [String], after body: (inout RegistryState) -> Void) {
+        let listeners = state.withLock { state in
+            body(&state.registry)
+            state.unpublished.formUnion(memberIDs)
+            return Array(state.listeners.values)
+        }
+        for listener in listeners { for memberID in memberIDs { listener.yield(memberID) } }
+    }
+
+    /// Tells the portals whose events are taken what has changed. Costs a copy of all of them, so call it for many changes at
+    /// once.
+    func publish() {
+        publishing.withLock { _ in
+            let changed = state.withLock { state -> [(String, RegisteredPortal?)] in
+                defer { state.unpublished.removeAll(keepingCapacity: true) }
+                return state.unpublished.map { ($0, state.registry.portal($0)) }
+            }
+            if !changed.isEmpty { store?.registered(changed) }
+        }
+    }
+
+    /// What is to be sent to Kafka, of these or of all that is not confirmed.
+    var unconfirmed: [RegistryEntry] {
+        state.withLock { state in
+            state.registry.unconfirmed.compactMap { state.registry.entries[$0] }
+        }
+    }
+
+    /// - Returns: whether that is all that is known of the portal.
+    func confirmed(_ sent: RegistryEntry) -> Bool { state.withLock { $0.registry.confirmed(sent) } }
+
+    /// - Returns: how many records are to be written again.
+    func takeBehind() -> Int { state.withLock { $0.registry.takeBehind() } }
+
+    func isUnconfirmed(_ memberID: String) -> Bool { state.withLock { $0.registry.unconfirmed.contains(memberID) } }
+
+    package var isRead: Bool { state.withLock { $0.registry.isRead } }
+
+    /// Grows with each change.
+    var version: Int { state.withLock { $0.registry.version } }
+
+    var entries: [RegistryEntry] { state.withLock { Array($0.registry.entries.values) } }
+
+    /// How many portals there are in each state, and how many changes are not confirmed.
+    package func census() -> (states: [RegisteredPortal.State: Int], unconfirmed: Int) {
+        state.withLock { state in
+            var states: [RegisteredPortal.State: Int] = [:]
+            for entry in state.registry.entries.values where !entry.isRemoved {
+                states[entry.portal.state, default: 0] += 1
+            }
+            return (states, state.registry.unconfirmed.count)
+        }
+    }
 }
 
-package struct RegistryError: Error, Sendable, CustomStringConvertible {
-    package let description: String
-
-    package init(_ description: String) { self.description = description }
-}
+/// Changes an entry under the registry's lock; returns whether it did.
+typealias RegistryEdit = @Sendable (inout RegistryEntry, inout RegistryClock) -> Bool

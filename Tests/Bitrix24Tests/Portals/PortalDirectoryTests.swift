@@ -34,6 +34,7 @@ import Testing
         switch admission {
         case .admitted(let portal, let origin): return "\(origin.rawValue) \(portal.domain ?? "-")"
         case .unprovenPayment: return "payment"
+        case .awaitingToken(_, let digest): return "awaiting" + (digest == nil ? "" : " with digest")
         case .refused(let refusal): return refusal.reason.rawValue + (refusal.tokenDigest == nil ? "" : " with digest")
         }
     }

@@ -1,0 +1,94 @@
+/// A portal with the stamps of its parts: what a record of the registry's topic says, or what several say together. Pure.
+///
+/// Merging does not depend on order, and merging twice changes nothing: that is why all replicas agree.
+package struct RegistryEntry: Sendable, Equatable {
+    package private(set) var portal: RegisteredPortal
+    /// Of the parts that were ever set, also if they were cleared since.
+    package private(set) var stamps: PartStamps = .init()
+    /// The portal was taken out then; nothing older counts.
+    package private(set) var removedAt: RegistryStamp?
+
+    package init(memberID: String) { portal = RegisteredPortal(memberID: memberID) }
+
+    package var memberID: String { portal.memberID }
+
+    /// A portal that was taken out, and not brought back since.
+    package var isRemoved: Bool { stamps.isEmpty && removedAt != nil }
+
+    package var newestStamp: RegistryStamp? { (stamps.all.map(\.stamp) + [removedAt].compactMap { $0 }).max() }
+
+    /// Whether all that `other` knows is known here.
+    package func covers(_ other: RegistryEntry) -> Bool {
+        var merged = self
+        return !merged.merge(other)
+    }
+
+    /// Takes what is newer in `other`, which is of the same portal.
+    ///
+    /// - Returns: whether that was anything.
+    @discardableResult
+    package mutating func merge(_ other: RegistryEntry) -> Bool {
+        precondition(other.memberID == memberID, "two portals cannot be merged")
+        var isChanged = false
+        if let stamp = other.removedAt, stamp > removedAt ?? .least {
+            remove(at: stamp)
+            isChanged = true
+        }
+        for (part, stamp) in other.stamps.all where stamp > max(stamps[part] ?? .least, removedAt ?? .least) {
+            portal.take(part, of: other.portal)
+            stamps[part] = stamp
+            isChanged = true
+        }
+        return isChanged
+    }
+
+    /// - Returns: whether any part is another one now.
+    @discardableResult
+    package mutating func change(_ clock: inout RegistryClock, _ body: (inout RegisteredPortal) -> Void) -> Bool {
+        var changed = portal
+        body(&changed)
+        let parts = RegisteredPortal.Part.allCases.filter { !changed.agrees(with: portal, in: $0) }
+        guard !parts.isEmpty else { return false }
+        let stamp = clock.next()
+        for part in parts { set(part, of: changed, at: stamp) }
+        return true
+    }
+
+    package mutating func remove(at stamp: RegistryStamp) {
+        removedAt = stamp
+        let empty = RegisteredPortal(memberID: memberID)
+        for (part, old) in stamps.all where old <= stamp {
+            portal.take(part, of: empty)
+            stamps[part] = nil
+        }
+    }
+
+    /// For what was read.
+    mutating func set(_ part: RegisteredPortal.Part, of other: RegisteredPortal, at stamp: RegistryStamp) {
+        portal.take(part, of: other)
+        stamps[part] = stamp
+    }
+}
+
+/// A stamp for each part that has one. An array, because there are thousands of portals with few parts each.
+package struct PartStamps: Sendable, Equatable {
+    package private(set) var all: [(part: RegisteredPortal.Part, stamp: RegistryStamp)] = []
+
+    package var isEmpty: Bool { all.isEmpty }
+
+    package subscript(part: RegisteredPortal.Part) -> RegistryStamp? {
+        get { all.first { $0.part == part }?.stamp }
+        set {
+            all.removeAll { $0.part == part }
+            if let newValue { all.append((part, newValue)) }
+        }
+    }
+
+    package static func == (left: Self, right: Self) -> Bool {
+        left.all.count == right.all.count && left.all.allSatisfy { right[$0.part] == $0.stamp }
+    }
+}
+
+extension RegistryStamp {
+    fileprivate static var least: RegistryStamp { RegistryStamp(time: .min, replica: "") }
+}

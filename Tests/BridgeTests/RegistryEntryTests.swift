@@ -1,0 +1,144 @@
+import Foundation
+import KafkaClient
+import Testing
+
+@testable import Bridge
+
+@Suite struct RegistryEntryTests {
+    private static func stamp(_ time: Int64, _ replica: String = "a") -> RegistryStamp {
+        RegistryStamp(time: time, replica: replica)
+    }
+
+    /// A change made by `replica` whose clock shows `time`.
+    private static func changed(
+        _ entry: RegistryEntry = RegistryEntry(memberID: "m"),
+        _ time: Int64,
+        by replica: String = "a",
+        _ body: (inout RegisteredPortal) -> Void
+    ) -> RegistryEntry {
+        var changed = entry.portal
+        body(&changed)
+        var entry = entry
+        for part in RegisteredPortal.Part.allCases where !changed.agrees(with: entry.portal, in: part) {
+            entry.set(part, of: changed, at: stamp(time, replica))
+        }
+        return entry
+    }
+
+    @Test func `whatever is merged, and in whatever order, the outcome is the same`() {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<500 {
+            let entries = (0..<5).map { _ -> RegistryEntry in
+                let time = Int64.random(in: 1...6, using: &random)
+                let replica = ["a", "b"].randomElement(using: &random) ?? "a"
+                var entry = RegistryEntry(memberID: "m")
+                if Int.random(in: 0..<4, using: &random) == 0 {
+                    entry.remove(at: Self.stamp(time, replica))
+                    return entry
+                }
+                // One stamp never stands for two values: a clock gives each once.
+                return Self.changed(entry, time, by: replica) { portal in
+                    if Bool.random(using: &random) {
+                        portal.order = .init(id: "\(time)\(replica)", kind: .plan, at: time)
+                    }
+                    if Bool.random(using: &random) {
+                        portal.applicationTokens = .init(digests: ["\(time)\(replica)"], nonce: nil)
+                    }
+                }
+            }
+            func merged(_ entries: [RegistryEntry]) -> RegistryEntry {
+                entries.reduce(into: RegistryEntry(memberID: "m")) { $0.merge($1) }
+            }
+            let expected = merged(entries)
+            #expect(merged(entries.shuffled(using: &random)) == expected)
+            #expect(merged(entries + entries.reversed()) == expected)
+            #expect(entries.allSatisfy { expected.covers($0) })
+        }
+    }
+
+    @Test func `two parts changed at two replicas both count, of one part the later`() {
+        let base = Self.changed(1) { $0.installation = .sample() }
+        let here = Self.changed(base, 5, by: "a") { $0.order = .init(id: "1", kind: .plan, at: 5) }
+        let there = Self.changed(base, 4, by: "b") {
+            $0.applicationTokens = .init(digests: ["x"], nonce: nil)
+            $0.order = .init(id: "2", kind: .apply, at: 4)
+        }
+        var merged = here
+        let isChanged = merged.merge(there)
+        #expect(isChanged)
+        #expect(merged.portal.applicationTokens?.digests == ["x"] && merged.portal.order?.id == "1")
+        #expect(!there.covers(merged), "the record that was written last lacks a part")
+    }
+
+    private static func changed(_ time: Int64, _ body: (inout RegisteredPortal) -> Void) -> RegistryEntry {
+        changed(RegistryEntry(memberID: "m"), time, body)
+    }
+
+    @Test func `clearing a part wins over an older value and loses to a newer`() {
+        let set = Self.changed(1) { $0.report = .init(orderID: "1", at: 1, json: "{}") }
+        let cleared = Self.changed(set, 2) { $0.report = nil }
+        let anew = Self.changed(set, 3, by: "b") { $0.report = .init(orderID: "2", at: 3, json: "{}") }
+        var merged = set
+        merged.merge(cleared)
+        #expect(merged.portal.report == nil)
+        merged.merge(set)
+        #expect(merged.portal.report == nil)
+        merged.merge(anew)
+        #expect(merged.portal.report?.orderID == "2")
+    }
+
+    @Test func `what was taken out comes back only by a newer change`() {
+        let old = Self.changed(3) { $0.installation = .sample() }
+        var entry = old
+        entry.remove(at: Self.stamp(5))
+        #expect(entry.isRemoved)
+        entry.merge(old)
+        #expect(entry.isRemoved)
+        let anew = Self.changed(6) { $0.webhooks = .init(digests: ["x"], domain: nil, sealedAddress: nil) }
+        entry.merge(anew)
+        #expect(!entry.isRemoved)
+        #expect(entry.portal.installation == nil && entry.portal.webhooks != nil)
+    }
+
+    @Test func `a clock never goes back, not even behind others`() {
+        var clock = RegistryClock(replica: "a")
+        var times = [clock.next(now: 10).time, clock.next(now: 10).time]
+        clock.observe(Self.stamp(100, "b"))
+        times.append(clock.next(now: 20).time)
+        #expect(times == [10, 11, 101])
+    }
+
+    @Test func `an entry comes back from its record as it was`() throws {
+        var entry = RegistryEntry(memberID: "m")
+        entry.remove(at: Self.stamp(1, "gone by"))
+        entry = Self.changed(entry, 2) { portal in
+            portal.installation = .sample()
+            portal.authorization = .init(
+                sealed: SealedText(text: "1.k.AAAA"),
+                accessExpiresAt: 9,
+                refreshedAt: 8,
+                needed: nil
+            )
+            portal.applicationTokens = .init(digests: ["ab"], nonce: "n")
+            portal.bindings = .init(installedAt: 1, fingerprint: "f", reconciledAt: 2, bound: 3, drift: 0, error: nil)
+            portal.order = .init(id: "o", kind: .events, at: 7)
+            portal.report = .init(orderID: "o", at: 8, json: "{\"a\":[1]}")
+        }
+        entry = Self.changed(entry, 3) { $0.order = nil }
+        let json = try #require(RegistryRecord.value(of: entry))
+        #expect(try RegistryRecord.entry(memberID: "m", json: json) == entry)
+    }
+
+    @Test func `a record of a newer bridge, or of nobody, is not read`() {
+        for text in ["", "{}", "[]", #"{"version":2}"#, #"{"version":1,"order":{"at":1}}"#, "\u{0}"] {
+            #expect(throws: RegistryError.self, "\(text)") {
+                try RegistryRecord.entry(memberID: "m", json: Array(text.utf8))
+            }
+        }
+    }
+
+    @Test func `a part of a newer bridge does no harm`() throws {
+        let json = #"{"version":1,"novelty":{"at":1,"by":"b","value":{}},"order":{"at":1,"by":"b"}}"#
+        #expect(try RegistryRecord.entry(memberID: "m", json: Array(json.utf8)).stamps[.order] == Self.stamp(1, "b"))
+    }
+}
