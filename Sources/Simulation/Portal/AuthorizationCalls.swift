@@ -39,7 +39,9 @@ extension PortalWorld {
             spend(refreshToken: text("refresh_token"), of: token.portal)
             owner = (token.portal, token.user)
         case "authorization_code":
-            guard let code = codes.removeValue(forKey: text("code")), code.expiresAt > now else {
+            guard let code = codes.removeValue(forKey: text("code")), code.expiresAt > now,
+                portals[code.portal].hasApplication
+            else {
                 return Self.refused(400, "invalid_grant", "Invalid grant")
             }
             owner = (code.portal, code.user)

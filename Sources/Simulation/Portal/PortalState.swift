@@ -60,6 +60,8 @@ struct PortalState: Sendable {
     var eventTokens: [Int: String] = [:]
     var operating: [String: OperatingTime] = [:]
     var bucket = LeakyBucket()
+    /// Of the frame that was opened last.
+    var frameSession = ""
 
     init(number: Int, random: inout some RandomNumberGenerator) {
         self.number = number

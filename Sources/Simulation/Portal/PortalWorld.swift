@@ -76,6 +76,11 @@ struct PortalWorld: Sendable {
 
     func clientEndpoint(_ portal: PortalState) -> String { "\(address)\(portal.path)rest/" }
 
+    /// Of an incoming webhook; a method's name follows.
+    func webhookAddress(_ index: Int, user: Int = 1) -> String {
+        "\(clientEndpoint(portals[index]))\(user)/\(portals[index].webhookSecret)/"
+    }
+
     // MARK: Tokens
 
     /// Opaque; it begins with its expiry, as those of Bitrix24 appear to.
@@ -124,6 +129,13 @@ struct PortalWorld: Sendable {
         }
         random.appendHexadecimal(bytes: 31, to: &text)
         return String(decoding: text, as: UTF8.self)
+    }
+
+    mutating func makeCode(of portal: Int, user: Int) -> String {
+        let code = makeText(beginning: now + 30)
+        codes = codes.filter { $0.value.expiresAt > now }
+        codes[code] = Code(portal: portal, user: user, expiresAt: now + 30)
+        return code
     }
 
     mutating func makeSecret() -> String { random.hexadecimal(bytes: 16) }

@@ -35,11 +35,7 @@ extension StandIn {
 
     /// Where an incoming webhook of this user leads; a method's name follows.
     package func webhookAddress(of portal: String, user: Int = 1) -> String? {
-        host.look { world in
-            world.index(of: portal).map { index in
-                "\(world.clientEndpoint(world.portals[index]))\(user)/\(world.portals[index].webhookSecret)/"
-            }
-        }
+        host.look { world in world.index(of: portal).map { world.webhookAddress($0, user: user) } }
     }
 
     /// Tokens of an installed application, as an event would bring them.
@@ -58,6 +54,22 @@ extension StandIn {
     package func install(_ portal: String, at url: String? = nil, user: Int = 1) async -> Delivery? {
         await post(portal) { world, index in world.install(index, at: url ?? world.settings.installURL, by: user) }
             .first
+    }
+
+    /// A person opens the application in the portal: what its frame posts. On a portal without it, this begins the
+    /// installation of an application with a user interface.
+    package func openFrame(_ portal: String, language: String? = nil, user: Int = 1) -> PortalFrame? {
+        host.change { world in
+            world.index(of: portal).map { world.openFrame($0, language: language, user: user) }
+        }
+    }
+
+    /// What `BX24.installFinish` does: only now events are made.
+    package func finishInstallation(of portal: String) { change(portal) { _ = $0.finishInstallation($1) } }
+
+    /// What the OAuth code flow gives the application; lives 30 s.
+    package func makeAuthorizationCode(of portal: String, user: Int = 1) -> String? {
+        host.change { world in world.index(of: portal).map { world.makeCode(of: $0, user: user) } }
     }
 
     /// Another version: the bindings are gone, ONAPPINSTALL comes again.

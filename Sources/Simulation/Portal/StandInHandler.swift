@@ -52,7 +52,8 @@ final class StandInHandler: RequestHandler {
 
 extension PortalHost {
     fileprivate func answer(_ request: StandInRequest) -> StandInAnswer {
-        change { $0.answer(request) } ?? .html("<h1>404 Not Found</h1>", status: 404)
+        change { $0.answer(request) ?? $0.page(request) ?? $0.control(request) }
+            ?? .html("<h1>404 Not Found</h1>", status: 404)
     }
 }
 

@@ -11,18 +11,24 @@ import Testing
 struct PortalClient {
     struct Answer {
         let status: Int
-        let headers: HTTPHeaders
+        fileprivate let headers: HTTPHeaders
         let text: String
 
         /// `nil`: it is no JSON.
         var json: PHPValue? { PHPValue(json: text.utf8) }
         var result: PHPValue? { json?["result"] }
+        func header(_ name: String) -> String? { headers.first(name: name) }
+
         var error: String? { json?["error"]?.text }
     }
 
     let standIn: StandIn
     let base: String
-    private let client = HTTPClient.shared
+    /// Never closed: it lives as long as the tests do.
+    private static let client = HTTPClient(
+        eventLoopGroupProvider: .singleton,
+        configuration: .init(redirectConfiguration: .disallow)
+    )
 
     init(_ standIn: StandIn) async throws {
         self.standIn = standIn
@@ -78,7 +84,7 @@ struct PortalClient {
     }
 
     private func execute(_ request: HTTPClientRequest) async throws -> Answer {
-        let response = try await client.execute(request, timeout: .seconds(20))
+        let response = try await Self.client.execute(request, timeout: .seconds(20))
         let body = try await response.body.collect(upTo: 4 << 20)
         return Answer(
             status: Int(response.status.code),

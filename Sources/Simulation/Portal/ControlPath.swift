@@ -1,0 +1,188 @@
+/// What a person does with the portals by curl: `POST /control/…`, from this host only.
+extension PortalWorld {
+    /// The same in words, for whoever asks.
+    static let controls: [(path: String, words: String)] = [
+        ("install?portal=1", "the application is installed: ONAPPINSTALL goes to its address"),
+        ("event?portal=1&code=ONCRMDEALUPDATE&id=7", "change a deal: the event goes where it is bound"),
+        ("rename?portal=1&domain=new.example", "another domain: the old address answers 302"),
+        ("update?portal=1", "a new version: the bindings are gone, ONAPPINSTALL comes again"),
+        ("uninstall?portal=1&clean=1", "its tokens die; ONAPPUNINSTALL, where it is bound"),
+        ("finish?portal=1", "what BX24.installFinish does, without a browser"),
+        ("payment?portal=1&expired=Y", "the paid time is over (N: goes on); ONAPPPAYMENT"),
+        ("expire?portal=1&tokens=access", "an hour passes (refresh: 180 days)"),
+        ("token?portal=1", "another application token from now on"),
+        ("fault?kind=query-limit&portal=1&method=event.bind&times=3", "the next calls are met by a fault"),
+        ("fault?kind=slow&seconds=5", "answers come late"),
+        ("fault?kind=operation-limit&portal=1&method=event.get&seconds=60", "429 until the reset"),
+        ("fault?kind=error&code=ACCESS_DENIED&status=403", "any error; 200 is a status, too"),
+        ("clear", "faults that have not taken effect are forgotten"),
+        ("credentials?portal=1", "shows tokens, an authorization code and an incoming webhook of that portal"),
+    ]
+
+    /// `nil`: the path is not one of control.
+    mutating func control(_ request: StandInRequest) -> StandInAnswer? {
+        let parts = request.path.split(separator: "/").map(String.init)
+        guard parts.first == "control" else { return nil }
+        guard request.isFromLoopback else {
+            return Self.wrong(403, "This path answers this host only; call it with 127.0.0.1 or ::1.")
+        }
+        let verb = parts.dropFirst().joined(separator: "/")
+        if request.method != "POST" { return shown(verb) }
+        guard let parameters = request.parameters else { return Self.wrong(400, "These parameters cannot be read.") }
+        let named = parameters["portal"]?.text ?? ""
+        let isGeneral = verb == "clear" || (verb == "fault" && named.isEmpty)
+        let chosen = named == "all" ? Array(portals.indices) : index(of: named).map { [$0] } ?? []
+        guard isGeneral || !chosen.isEmpty else {
+            return Self.wrong(
+                404,
+                "Name a portal: portal= and its member_id, its number (1 to \(portals.count)) or all."
+            )
+        }
+        do throws(ControlFault) {
+            return try perform(verb, parameters, chosen)
+        } catch {
+            return Self.wrong(400, error.words)
+        }
+    }
+
+    private struct ControlFault: Error {
+        let words: String
+
+        init(_ words: String) { self.words = words }
+    }
+
+    private mutating func perform(
+        _ verb: String,
+        _ parameters: PHPValue,
+        _ chosen: [Int]
+    ) throws(ControlFault) -> StandInAnswer {
+        func text(_ name: String) -> String? { parameters[name]?.text.flatMap { $0.isEmpty ? nil : $0 } }
+        switch verb {
+        case "install", "update":
+            let url = text("url") ?? settings.installURL
+            guard !url.isEmpty else { throw ControlFault("Give the application's address: url=, or --install-url.") }
+            for index in chosen {
+                if verb == "install" { install(index, at: url, by: 1) } else { update(index, at: url, by: 1) }
+            }
+        case "event":
+            guard let code = text("code") else { throw ControlFault("Give an event: code=ONCRMDEALUPDATE.") }
+            let before = outbox.count
+            for index in chosen { change(code, id: text("id") ?? "1", of: index, by: text("robot") == nil ? 1 : nil) }
+            return .json(["done": true, "posted": .int(outbox.count - before)])
+        case "rename":
+            guard chosen.count == 1 || text("domain") == nil else {
+                throw ControlFault("One domain is for one portal.")
+            }
+            for index in chosen { rename(index, to: text("domain")) }
+        case "uninstall":
+            for index in chosen { uninstall(index, isClean: text("clean") == "1") }
+        case "finish":
+            for index in chosen { _ = finishInstallation(index) }
+        case "payment":
+            for index in chosen { setPayment(index, isExpired: text("expired") != "N") }
+        case "expire":
+            for index in chosen {
+                expireAccessTokens(of: index)
+                if text("tokens") == "refresh" { expireRefreshTokens(of: index) }
+            }
+        case "token":
+            for index in chosen { portals[index].applicationToken = makeSecret() }
+        case "fault": try addFault(parameters, chosen)
+        case "clear": faults = []
+        case "credentials":
+            guard chosen.count == 1 else { throw ControlFault("Name one portal.") }
+            return .json(credentials(chosen[0]))
+        default: throw ControlFault("There is no such thing; GET /control/ has all that there is.")
+        }
+        return .json(["done": true])
+    }
+
+    private mutating func addFault(_ parameters: PHPValue, _ chosen: [Int]) throws(ControlFault) {
+        func number(_ name: String) -> Int? { parameters[name]?.text.flatMap { Int($0) } }
+        let kind = parameters["kind"]?.text ?? ""
+        let method = parameters["method"]?.text
+        let fault: Fault
+        switch kind {
+        case "operation-limit":
+            guard let method, !chosen.isEmpty else { throw ControlFault("Give portal= and method= with it.") }
+            for index in chosen {
+                exhaustOperatingTime(of: method, index, resetIn: number("seconds") ?? 60, after: number("after") ?? 0)
+            }
+            return
+        case "slow": fault = .slow(.seconds(min(max(number("seconds") ?? 5, 0), 500)))
+        case "error":
+            let status = number("status") ?? 200
+            guard let code = parameters["code"]?.text, (200...599).contains(status) else {
+                throw ControlFault("Give code= and a status= from 200 to 599.")
+            }
+            fault = .error(code, parameters["text"]?.text ?? "An error", status: status)
+        default:
+            guard let known = Fault.named.first(where: { $0.name == kind }) else {
+                let names = Fault.named.map(\.name) + ["slow", "operation-limit", "error"]
+                throw ControlFault("Give kind= and one of: \(names.joined(separator: ", ")).")
+            }
+            fault = known.fault
+        }
+        let portals: [String?] = chosen.isEmpty ? [nil] : chosen.map { self.portals[$0].memberID }
+        for portal in portals { inject(fault, portal: portal, method: method, times: number("times") ?? 1) }
+    }
+
+    private mutating func credentials(_ index: Int) -> PHPValue {
+        let portal = portals[index]
+        guard portal.hasApplication else {
+            return ["application_token": .text(portal.applicationToken), "webhook": .text(webhookAddress(index))]
+        }
+        return [
+            "application_token": .text(portal.applicationToken),
+            "webhook": .text(webhookAddress(index)),
+            "access_token": .text(makeAccessToken(of: index, user: 1)),
+            "refresh_token": .text(makeRefreshToken(of: index, user: 1)),
+            "code": .text(makeCode(of: index, user: 1)),
+        ]
+    }
+
+    private func shown(_ verb: String) -> StandInAnswer {
+        switch verb {
+        case "": .json(.list(Self.controls.map { ["post": .text("/control/" + $0.path), "does": .text($0.words)] }))
+        case "portals": .json(.list(portals.map(Self.described)))
+        case "calls": .json(.list(calls.suffix(100).map(Self.described)))
+        case "deliveries": .json(.list(deliveries.suffix(100).map(Self.described)))
+        default: Self.wrong(405, "GET shows portals, calls and deliveries; the rest is POST: see GET /control/.")
+        }
+    }
+
+    private static func wrong(_ status: Int, _ words: String) -> StandInAnswer {
+        .json(["error": .text(words)], status: status)
+    }
+
+    private static func described(_ portal: PortalState) -> PHPValue {
+        [
+            "number": .int(portal.number), "member_id": .text(portal.memberID), "domain": .text(portal.domain),
+            "application": .text(portal.installation.words),
+            "bindings": .list(
+                portal.bindings.map { binding in
+                    [
+                        "event": .text(binding.event),
+                        "handler": binding.handler.map { .text(ShownAddress.text($0)) } ?? .null,
+                    ]
+                }
+            ),
+        ]
+    }
+
+    private static func described(_ call: AnsweredCall) -> PHPValue {
+        [
+            "number": .int(call.number), "portal": call.portal.map { .text($0) } ?? .null,
+            "method": .text(call.method), "status": .int(call.status), "error": call.error.map { .text($0) } ?? .null,
+            "fault": call.fault.map { .text($0) } ?? .null, "isInBatch": .bool(call.isInBatch),
+        ]
+    }
+
+    private static func described(_ delivery: Delivery) -> PHPValue {
+        [
+            "number": .int(delivery.number), "portal": .text(delivery.portal), "event": .text(delivery.event),
+            "handler": .text(delivery.handler), "status": delivery.status.map { .int($0) } ?? .null,
+            "failure": delivery.failure.map { .text($0) } ?? .null,
+        ]
+    }
+}
