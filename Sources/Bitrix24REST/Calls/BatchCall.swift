@@ -17,8 +17,12 @@ package struct BatchCall: Sendable {
         return BatchCall("event.bind", parameters)
     }
 
+    /// What is left out widens the match: without a user those of all users would go.
     package static func unbind(_ binding: EventBinding) -> BatchCall {
-        BatchCall("event.unbind", binding.parameters)
+        let exact: [String: JSONValue] =
+            binding.isOffline
+            ? ["auth_connector": .string(binding.connector)] : ["auth_type": .int(binding.authType)]
+        return BatchCall("event.unbind", binding.parameters.merging(exact) { _, exact in exact })
     }
 
     /// As `cmd` wants it.
