@@ -1,3 +1,4 @@
+import Bitrix24REST
 import Testing
 
 @testable import Bridge
@@ -6,17 +7,17 @@ import Testing
     private static let here = "https://bridge.example/b24/events/p1"
     private static let old = "https://old.example/b24/events/p1"
 
-    private static func online(_ event: String, at handler: String = here, authType: Int = 0) -> Binding {
-        Binding(event, .online(handler: handler, authType: authType))
+    private static func online(_ event: String, at handler: String = here, authType: Int64 = 0) -> EventBinding {
+        EventBinding(event: event, handler: handler, authType: authType)
     }
 
-    private static func offline(_ event: String, _ connector: String) -> Binding {
-        Binding(event, .offline(connector: connector))
+    private static func offline(_ event: String, _ connector: String) -> EventBinding {
+        EventBinding(offline: event, connector: connector)
     }
 
     private static func plan(
         _ subscriptions: String,
-        present: [Binding],
+        present: [EventBinding],
         handlers: [String] = [],
         connectors: [String] = []
     ) throws -> BindingPlan {

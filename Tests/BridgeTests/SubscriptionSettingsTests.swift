@@ -1,4 +1,4 @@
-import Bitrix24
+import Bitrix24REST
 import Configuration
 import Testing
 
@@ -30,8 +30,8 @@ import Testing
 
     private static let here = "https://bridge.example/b24/events/p1"
 
-    private static func online(_ events: String..., at handler: String = here, authType: Int = 0) -> [Binding] {
-        events.map { Binding($0, .online(handler: handler, authType: authType)) }
+    private static func online(_ events: String..., at handler: String = here, authType: Int64 = 0) -> [EventBinding] {
+        events.map { EventBinding(event: $0, handler: handler, authType: authType) }
     }
 
     @Test func `without a word only the events that the bridge lives by are wanted`() throws {
@@ -82,7 +82,7 @@ import Testing
             desired.all
                 == Set(
                     Self.online("ONAPPUNINSTALL", "ONAPPTEST", "ONOFFLINEEVENT")
-                        + [Binding("ONCRMDEALADD", .offline(connector: "b24bridge"))]
+                        + [EventBinding(offline: "ONCRMDEALADD", connector: "b24bridge")]
                 )
         )
         #expect(desired.minTimeout == 5)

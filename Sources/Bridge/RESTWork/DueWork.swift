@@ -60,7 +60,7 @@ struct DueWork: Sendable, Equatable {
         } else {
             due.append(DueWork(.reconcile, at: attempts.notBefore))
         }
-        let keepAlive = authorization.refreshedAt + pace.keepAliveAge
-        return due + [DueWork(.keepAlive, at: max(keepAlive, attempts.notBefore))]
+        let keepAlive = max(authorization.refreshedAt + pace.keepAliveAge, attempts.nextRenewalAt, attempts.notBefore)
+        return due + [DueWork(.keepAlive, at: keepAlive)]
     }
 }

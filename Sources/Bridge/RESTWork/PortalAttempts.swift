@@ -6,6 +6,8 @@ struct PortalAttempts: Sendable, Equatable {
     /// `event.test` that were sent while the token is awaited.
     private(set) var tests = 0
     private(set) var nextTestAt: Int64 = 0
+    /// Renewing too often may get the application blocked, whatever the clocks and the registry say.
+    private(set) var nextRenewalAt: Int64 = 0
     private var occasion: Occasion?
 
     /// A new one makes earlier failures meaningless.
@@ -20,7 +22,11 @@ struct PortalAttempts: Sendable, Equatable {
             installedAt: portal.installation?.installedAt,
             sealed: portal.authorization?.sealed?.text
         )
-        if let known = self.occasion, known != occasion { self = PortalAttempts() }
+        if let known = self.occasion, known != occasion {
+            let nextRenewalAt = nextRenewalAt
+            self = PortalAttempts()
+            self.nextRenewalAt = nextRenewalAt
+        }
         self.occasion = occasion
     }
 
@@ -38,4 +44,6 @@ struct PortalAttempts: Sendable, Equatable {
         tests += 1
         nextTestAt = now + pace.nextTest(after: tests)
     }
+
+    mutating func renewed(at now: Int64) { nextRenewalAt = now + 7 * 86_400_000 }
 }

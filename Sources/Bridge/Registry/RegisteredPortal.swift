@@ -71,6 +71,10 @@ package struct RegisteredPortal: Sendable, Equatable {
         /// Differences that were found and could not be, or were not to be, mended.
         package var drift: Int
         package var error: String?
+        /// Addresses and source keys under which the bridge bound something that may still be there, so that it knows its
+        /// own again after they have changed in the configuration.
+        package var handlers: [String]?
+        package var connectors: [String]?
     }
 
     /// What a person asked the owner of the REST work to do.

@@ -1,3 +1,5 @@
+package import Bitrix24REST
+
 /// Tells the bindings that this bridge made from those of other programs and of people. What it does not own it never takes
 /// away, and in doubt it does not own it.
 package struct BindingOwnership: Sendable {
@@ -24,12 +26,10 @@ package struct BindingOwnership: Sendable {
         self.connectors = connectors
     }
 
-    package func owns(_ binding: Binding) -> Bool {
+    package func owns(_ binding: EventBinding) -> Bool {
         guard !EventSelection.boundByBitrix24.contains(binding.event) else { return false }
-        switch binding.target {
-        case .offline(let connector): return connectors.contains(connector)
-        case .online(let handler, _): return handlers.contains(handler) || places.contains { Self.isAt($0, handler) }
-        }
+        guard let handler = binding.handler else { return connectors.contains(binding.connector) }
+        return handlers.contains(handler) || places.contains { Self.isAt($0, handler) }
     }
 
     private static func isAt(_ place: String, _ handler: String) -> Bool {

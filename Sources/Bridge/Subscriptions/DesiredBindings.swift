@@ -1,9 +1,10 @@
 internal import Bitrix24
+package import Bitrix24REST
 
 /// The bindings that a portal is to have, as the configuration declares them.
 package struct DesiredBindings: Sendable, Equatable {
     package let handler: String
-    package let all: Set<Binding>
+    package let all: Set<EventBinding>
     /// Seconds between two ONOFFLINEEVENT.
     package let minTimeout: Int
     /// Among all, those whose code the event catalog does not know.
@@ -15,9 +16,9 @@ package struct DesiredBindings: Sendable, Equatable {
         let online = Set(declared.online).subtracting(EventSelection.always)
             .union(declared.offline.isEmpty ? [] : [EventSelection.wakeUp])
         let all = Set(
-            EventSelection.always.map { Binding($0, .online(handler: handler, authType: 0)) }
-                + online.map { Binding($0, .online(handler: handler, authType: declared.authType)) }
-                + declared.offline.map { Binding($0, .offline(connector: declared.authConnector)) }
+            EventSelection.always.map { EventBinding(event: $0, handler: handler) }
+                + online.map { EventBinding(event: $0, handler: handler, authType: Int64(declared.authType)) }
+                + declared.offline.map { EventBinding(offline: $0, connector: declared.authConnector) }
         )
         self.handler = handler
         self.all = all

@@ -1,0 +1,100 @@
+internal import Bitrix24REST
+internal import Foundation
+
+/// The owner's answer to an order. Which members it has is a matter of the order's kind; `error` says why there is no more.
+package struct PortalReport: Sendable, Equatable, Codable {
+    package struct Line: Sendable, Equatable, Codable {
+        package let event: String
+        /// Absent: offline.
+        package let handler: String?
+        /// User whose tokens the event brings; absent for whoever caused it.
+        package let authType: Int64?
+        package let connector: String?
+
+        init(_ binding: EventBinding) {
+            event = binding.event
+            handler = binding.handler
+            authType = binding.authType == 0 ? nil : binding.authType
+            connector = binding.isOffline ? binding.connector : nil
+        }
+    }
+
+    package struct Failure: Sendable, Equatable, Codable {
+        package let event: String
+        package let code: String
+        package let message: String
+    }
+
+    package struct Fault: Sendable, Equatable, Codable {
+        package let code: String
+        package let message: String
+    }
+
+    package struct Plan: Sendable, Equatable, Codable {
+        package let handler: String
+        package let bind: [Line]
+        package let unbind: [Line]
+        package let unchanged: Int
+        /// Bindings of others, which stay.
+        package let foreign: Int
+        /// Declared codes that the event catalog does not know.
+        package let unknown: [String]
+
+        init(_ plan: BindingPlan, _ desired: DesiredBindings) {
+            handler = desired.handler
+            bind = plan.bind.map(Line.init)
+            unbind = plan.unbind.map(Line.init)
+            unchanged = plan.unchanged
+            foreign = plan.foreign
+            unknown = desired.unknown
+        }
+    }
+
+    /// What an order to apply left undone.
+    package struct Rest: Sendable, Equatable, Codable {
+        package let missing: [Line]
+        package let surplus: [Line]
+        package let failures: [Failure]
+    }
+
+    package struct Application: Sendable, Equatable, Codable {
+        package let domain: String
+        package let status: String
+        package let isInstalled: Bool
+        package let scope: [String]
+    }
+
+    package var plan: Plan?
+    package var rest: Rest?
+    /// Codes of what can be bound there.
+    package var events: [String]?
+    /// Milliseconds since 1970.
+    package var testedAt: Int64?
+    package var application: Application?
+    package var error: Fault?
+
+    package init() {}
+
+    init(_ error: RESTError) { self.error = Fault(code: error.code.text, message: error.message) }
+
+    package init(json: String) throws { self = try JSONDecoder().decode(Self.self, from: Data(json.utf8)) }
+
+    var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(self) else {
+            preconditionFailure("texts and numbers can always be written as JSON")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+}
+
+extension PortalReport.Rest {
+    init(_ outcome: Reconciler.Outcome) {
+        missing = outcome.missing.map(PortalReport.Line.init)
+        surplus = outcome.surplus.map(PortalReport.Line.init)
+        failures = outcome.failures.map {
+            PortalReport.Failure(event: $0.binding.event, code: $0.error.code.text, message: $0.error.message)
+        }
+    }
+}

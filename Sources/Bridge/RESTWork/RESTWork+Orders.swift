@@ -1,0 +1,89 @@
+internal import Bitrix24REST
+internal import Logging
+
+extension RESTWork {
+    /// Does what somebody ordered and writes the answer down, also when it is that it cannot be done.
+    func carryOut(_ order: RegisteredPortal.Order, _ portal: RegisteredPortal) async throws(Failure) {
+        var report = PortalReport()
+        do throws(Failure) {
+            try await carryOut(order, portal, &report)
+        } catch {
+            // Whoever owns the work next does it again.
+            guard !Task.isCancelled else { throw error }
+            switch error {
+            case .registry: throw error
+            case .rest(let error):
+                metrics.failed(error.code.text)
+                report.error = PortalReport(error).error
+            }
+        }
+        let answer = RegisteredPortal.Report(orderID: order.id, at: now(), json: report.json)
+        try await change(portal.memberID) { $0.report = answer }
+        logger.info(
+            "order carried out",
+            metadata: [
+                "portal": "\(portal.memberID)", "order": "\(order.kind.rawValue)",
+                "error": "\(report.error?.code ?? "none")",
+            ]
+        )
+    }
+
+    private func carryOut(
+        _ order: RegisteredPortal.Order,
+        _ portal: RegisteredPortal,
+        _ report: inout PortalReport
+    ) async throws(Failure) {
+        let memberID = portal.memberID
+        var application: AppInfo?
+        do throws(RESTError) {
+            switch order.kind {
+            case .plan:
+                let reconciler = Reconciler(client, settings, portal)
+                report.plan = .init(try await reconciler.plan(memberID), reconciler.desired)
+            case .events:
+                report.events = try await client.events(of: memberID).sorted()
+            case .test:
+                try await client.testEvent([Self.nonceName: .string(order.id)], of: memberID)
+                report.testedAt = now()
+            case .check:
+                let info = try await client.appInfo(of: memberID)
+                report.application = .init(
+                    domain: info.domain,
+                    status: info.status,
+                    isInstalled: info.isInstalled,
+                    scope: info.scope
+                )
+                application = info
+            case .apply: break
+            }
+        } catch {
+            throw .rest(error)
+        }
+        if let application { try await take(application, portal) }
+        if order.kind == .apply {
+            let outcome = try await reconcile(portal)
+            report.plan = .init(outcome.plan, DesiredBindings(settings, for: memberID))
+            report.rest = .init(outcome)
+        }
+        // It answers after all: somebody gave its user the rights again.
+        if portal.authorization?.needed != nil {
+            try await change(memberID) { portal in
+                if portal.authorization?.sealed != nil { portal.authorization?.needed = nil }
+            }
+            logger.info("portal authorised again", metadata: ["portal": "\(memberID)"])
+        }
+    }
+
+    /// What the authorization server said of the portal, where it is news.
+    private func take(_ info: AppInfo, _ portal: RegisteredPortal) async throws(Failure) {
+        guard let known = portal.installation, info.memberID == portal.memberID else { return }
+        var today = known
+        today.take(info)
+        guard today != known else { return }
+        try await change(portal.memberID) { $0.installation?.take(info) }
+        logger.info(
+            "application's status changed",
+            metadata: ["portal": "\(portal.memberID)", "domain": "\(today.domain)", "status": "\(today.status)"]
+        )
+    }
+}

@@ -1,0 +1,198 @@
+internal import Bitrix24
+package import Bitrix24REST
+package import Logging
+
+/// All that is asked of portals, done by whichever replica owns it: bind what is declared, bring tokens about, keep them
+/// alive, carry out what people order.
+///
+/// It keeps nothing that the registry does not have, but for how often something failed: the next owner goes on where this
+/// one was interrupted.
+package struct RESTWork: Sendable {
+    let settings: BridgeSettings
+    let registry: PortalRegistry
+    let client: RESTClient
+    let metrics: RESTWorkMetrics
+    let pace: WorkPace
+    let fingerprints: DeclaredFingerprints
+    /// Milliseconds since 1970.
+    let now: @Sendable () -> Int64
+    let logger: Logger
+
+    package init(
+        settings: BridgeSettings,
+        registry: PortalRegistry,
+        client: RESTClient,
+        metrics: RESTWorkMetrics,
+        pace: WorkPace? = nil,
+        now: @escaping @Sendable () -> Int64 = { WallClock.now().milliseconds },
+        logger: Logger
+    ) {
+        self.settings = settings
+        self.registry = registry
+        self.client = client
+        self.metrics = metrics
+        self.pace = pace ?? WorkPace(reconcileEvery: settings.subscriptions.reconcileEvery)
+        fingerprints = DeclaredFingerprints(settings)
+        self.now = now
+        self.logger = logger
+    }
+
+    private enum Occasion {
+        case changed(String)
+        case tick
+        case scan
+        case finished(String, PortalAttempts)
+    }
+
+    /// Works until it is cancelled.
+    package func run() async {
+        let (occasions, feed) = AsyncStream.makeStream(of: Occasion.self)
+        // Before the first look at all, so that nothing falls between.
+        let changes = registry.changes()
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await memberID in changes { feed.yield(.changed(memberID)) }
+            }
+            group.addTask {
+                while (try? await Task.sleep(for: pace.tick)) != nil { feed.yield(.tick) }
+            }
+            group.addTask {
+                while (try? await Task.sleep(for: pace.scanEvery)) != nil { feed.yield(.scan) }
+            }
+            var agenda = Agenda(width: pace.width)
+            scan(&agenda)
+            feed.yield(.tick)
+            for await occasion in occasions {
+                switch occasion {
+                case .changed(let memberID): schedule(memberID, in: &agenda)
+                case .tick: break
+                case .scan: scan(&agenda)
+                case .finished(let memberID, let attempts):
+                    agenda.finished(memberID, attempts)
+                    schedule(memberID, in: &agenda)
+                }
+                for memberID in agenda.take(now()) {
+                    let attempts = agenda.attempts(at: memberID)
+                    group.addTask {
+                        let after = await turn(memberID, attempts)
+                        feed.yield(.finished(memberID, after))
+                    }
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func scan(_ agenda: inout Agenda) {
+        for memberID in registry.memberIDs { schedule(memberID, in: &agenda) }
+    }
+
+    private func schedule(_ memberID: String, in agenda: inout Agenda) {
+        guard let portal = registry.portal(memberID) else { return agenda.forget(memberID) }
+        var attempts = agenda.attempts(at: memberID)
+        attempts.notice(portal)
+        agenda.schedule(memberID, at: due(portal, attempts)?.at)
+    }
+
+    private func due(_ portal: RegisteredPortal, _ attempts: PortalAttempts) -> DueWork? {
+        DueWork(portal, fingerprint: fingerprints[portal.memberID], attempts, pace)
+    }
+
+    /// So many pieces of work follow one another before another portal has its turn.
+    private static let longestTurn = 8
+
+    /// Does what is due at one portal.
+    private func turn(_ memberID: String, _ before: PortalAttempts) async -> PortalAttempts {
+        var attempts = before
+        for _ in 0..<Self.longestTurn {
+            guard !Task.isCancelled, let portal = registry.portal(memberID) else { break }
+            attempts.notice(portal)
+            guard let due = due(portal, attempts), due.at <= now() else { break }
+            if due.kind == .requestToken { attempts.tested(at: now(), pace) }
+            do throws(Failure) {
+                try await carryOut(due.kind, portal)
+                if due.kind == .reconcile { attempts.succeeded() }
+                if due.kind == .keepAlive { attempts.renewed(at: now()) }
+            } catch {
+                // Nothing is to be told of the portal then.
+                guard !Task.isCancelled else { break }
+                attempts.failed(at: now(), pace)
+                note(error, of: due.kind, portal, attempts)
+            }
+        }
+        return attempts
+    }
+
+    enum Failure: Error, CustomStringConvertible {
+        case rest(RESTError)
+        case registry(RegistryError)
+
+        var description: String {
+            switch self {
+            case .rest(let error): error.description
+            case .registry(let error): error.description
+            }
+        }
+    }
+
+    private func carryOut(_ kind: DueWork.Kind, _ portal: RegisteredPortal) async throws(Failure) {
+        switch kind {
+        case .order(let order): try await carryOut(order, portal)
+        case .reconcile: _ = try await reconcile(portal)
+        case .requestToken: try await requestToken(portal)
+        case .keepAlive:
+            do throws(RESTError) { try await client.renewTokens(of: portal.memberID) } catch { throw .rest(error) }
+        case .tidy:
+            let stale = portal.report
+            try await change(portal.memberID) { portal in
+                guard portal.report == stale else { return }
+                if portal.order?.id == stale?.orderID { portal.order = nil }
+                portal.report = nil
+            }
+        }
+    }
+
+    private func note(
+        _ failure: Failure,
+        of kind: DueWork.Kind,
+        _ portal: RegisteredPortal,
+        _ attempts: PortalAttempts
+    ) {
+        if case .rest(let error) = failure { metrics.failed(error.code.text) }
+        // One line when it begins; what is tried again and again says no more.
+        logger.log(
+            level: attempts.failures == 1 ? .warning : .debug,
+            "REST work failed",
+            metadata: [
+                "portal": "\(portal.memberID)", "work": "\(kind.name)", "error": "\(failure)",
+                "again_in_seconds": "\((attempts.notBefore - now()) / 1000)",
+            ]
+        )
+    }
+
+    /// In force here at least when it returns: a change that Kafka has not confirmed is on its way.
+    func change(
+        _ memberID: String,
+        _ body: @escaping @Sendable (inout RegisteredPortal) -> Void
+    ) async throws(Failure) {
+        do throws(RegistryError) {
+            try await registry.change(memberID, body)
+        } catch  where error.code == .unconfirmed {
+            return
+        } catch {
+            throw .registry(error)
+        }
+    }
+}
+
+extension DueWork.Kind {
+    fileprivate var name: String {
+        switch self {
+        case .order(let order): order.kind.rawValue
+        case .reconcile: "reconcile"
+        case .requestToken: "event.test"
+        case .keepAlive: "refresh"
+        case .tidy: "tidy"
+        }
+    }
+}

@@ -1,0 +1,80 @@
+internal import Bitrix24REST
+
+/// Makes the bindings of one portal what is declared. Whatever ends it, doing it again completes it.
+struct Reconciler: Sendable {
+    struct Outcome: Sendable {
+        /// What was found to be done.
+        let plan: BindingPlan
+        /// Bindings that were not as declared when it ended.
+        var missing: [EventBinding] = []
+        var surplus: [EventBinding] = []
+        var failures: [(binding: EventBinding, error: RESTError)] = []
+        /// Of all bindings of the bridge that exist now.
+        var handlers: [String] = []
+        var connectors: [String] = []
+
+        var drift: Int { missing.count + surplus.count }
+
+        /// A failure that may pass by itself.
+        var passing: RESTError? {
+            failures.first { [.passing, .later].contains($0.error.meaning) }?.error
+        }
+    }
+
+    let client: RESTClient
+    let desired: DesiredBindings
+    let ownership: BindingOwnership
+
+    init(_ client: RESTClient, _ settings: BridgeSettings, _ portal: RegisteredPortal) {
+        self.client = client
+        desired = DesiredBindings(settings, for: portal.memberID)
+        ownership = BindingOwnership(
+            settings,
+            for: portal.memberID,
+            handlers: portal.bindings?.handlers ?? [],
+            connectors: portal.bindings?.connectors ?? []
+        )
+    }
+
+    func plan(_ memberID: String) async throws(RESTError) -> BindingPlan {
+        plan(try await client.bindings(of: memberID))
+    }
+
+    private func plan(_ present: [EventBinding]) -> BindingPlan {
+        BindingPlan(desired: desired.all, present: present, ownership: ownership)
+    }
+
+    /// - Throws: what kept it from being done at all. What single bindings failed of is in the outcome.
+    func reconcile(_ memberID: String) async throws(RESTError) -> Outcome {
+        var present = try await client.bindings(of: memberID)
+        var outcome = Outcome(plan: plan(present))
+        if !outcome.plan.bind.isEmpty {
+            let calls = outcome.plan.bind.map {
+                BatchCall.bind($0, minTimeout: $0.event == EventSelection.wakeUp ? Int64(desired.minTimeout) : nil)
+            }
+            outcome.failures = failures(outcome.plan.bind, try await client.batch(calls, of: memberID))
+            present = try await client.bindings(of: memberID)
+        }
+        let unbind = plan(present).dispensable
+        if !unbind.isEmpty {
+            outcome.failures += failures(unbind, try await client.batch(unbind.map(BatchCall.unbind), of: memberID))
+            present = try await client.bindings(of: memberID)
+        }
+        let last = plan(present)
+        outcome.missing = last.bind
+        outcome.surplus = last.unbind
+        let own = present.filter(ownership.owns)
+        outcome.handlers = Set(own.compactMap(\.handler) + [desired.handler]).sorted()
+        outcome.connectors = Set(own.filter(\.isOffline).map(\.connector)).sorted()
+        return outcome
+    }
+
+    private func failures(
+        _ bindings: [EventBinding],
+        _ results: [Result<JSONValue, RESTError>]
+    ) -> [(binding: EventBinding, error: RESTError)] {
+        zip(bindings, results).compactMap { binding, result in
+            if case .failure(let error) = result { (binding, error) } else { nil }
+        }
+    }
+}

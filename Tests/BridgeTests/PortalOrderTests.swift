@@ -1,0 +1,75 @@
+import Bitrix24REST
+import Simulation
+import Testing
+
+@testable import Bridge
+
+/// What a person orders, and the owner does.
+@Suite struct PortalOrderTests {
+    @Test func `a plan changes nothing`() async throws {
+        try await OwnerStage.with { stage in
+            try await stage.owning { try await stage.waitForConnection() }
+            try stage.declare("{online: [ONCRMDEALADD, ONCRMDEALUPDATE, ONSOMETHINGNEW], reconcileEvery: 0s}")
+            let work = stage.makeWork()
+            let order = RegisteredPortal.Order(id: "o", kind: .plan, at: stage.now)
+            let portal = try stage.portal("1")
+            try await work.carryOut(order, portal)
+            let report = try PortalReport(json: try #require(try stage.portal("1").report).json)
+            let plan = try #require(report.plan)
+            #expect(plan.bind.map(\.event) == ["ONCRMDEALUPDATE", "ONSOMETHINGNEW"])
+            #expect(plan.unbind.map(\.event) == ["ONCRMLEADADD", "ONCRMLEADDELETE", "ONCRMLEADUPDATE"])
+            #expect(plan.unchanged == 3 && plan.unknown == ["ONSOMETHINGNEW"])
+            #expect(try stage.bound("1").count == 6)
+        }
+    }
+
+    @Test func `apply does it and tells what is left`() async throws {
+        try await OwnerStage.with(subscriptions: "{online: [ONCRMDEALADD, ONSOMETHINGNEW]}") { stage in
+            try await stage.owning {
+                try await stage.waitForConnection()
+                let report = try await stage.order(.apply)
+                #expect(report.plan?.bind.map(\.event) == ["ONSOMETHINGNEW"])
+                #expect(report.rest?.missing.map(\.event) == ["ONSOMETHINGNEW"])
+                #expect(report.rest?.failures.map(\.code) == ["error_event_not_found"])
+            }
+        }
+    }
+
+    @Test func `the events that can be bound are listed, and a test event is sent with the order's id`() async throws {
+        try await OwnerStage.with { stage in
+            try await stage.owning {
+                try await stage.waitForConnection()
+                let events = try #require(try await stage.order(.events).events)
+                #expect(events.contains("ONCRMDEALADD") && events == events.sorted())
+                let report = try await stage.order(.test)
+                #expect(report.testedAt != nil && report.error == nil)
+                try await stage.waitFor("the event") { _ in
+                    stage.standIn.deliveries.contains { $0.event == "ONAPPTEST" }
+                }
+            }
+        }
+    }
+
+    @Test func `an order for a portal that cannot be called is answered with words`() async throws {
+        try await OwnerStage.with { stage in
+            try await stage.registry.change("unknown") { $0.webhooks = .init(digests: ["00"]) }
+            try await stage.registry.change("unknown") { $0.order = .init(id: "o", kind: .plan, at: 1) }
+            try await stage.owning {
+                try await wait(for: "a report") { stage.registry.portal("unknown")?.report?.orderID == "o" }
+            }
+            let report = try PortalReport(json: try #require(stage.registry.portal("unknown")?.report).json)
+            #expect(report.error?.code == "no_tokens" && report.error?.message.contains("not installed") == true)
+        }
+    }
+
+    @Test func `an answer that nobody fetches is forgotten`() async throws {
+        try await OwnerStage.with { stage in
+            try await stage.owning {
+                try await stage.waitForConnection()
+                _ = try await stage.order(.plan)
+                stage.putForward(days: 1)
+                try await stage.waitFor("forgotten") { $0.report == nil && $0.order == nil }
+            }
+        }
+    }
+}
