@@ -42,6 +42,7 @@ package struct BridgeMetrics: Sendable {
     let unreadable: Counter
     let deliveryFailures: Counter
     let producerRebuilds: Counter
+    let kafkaTokenFailures: Counter
 
     static let statuses = [200, 400, 403, 404, 405, 408, 413, 431, 501, 503, 505]
     enum RefusalReason: String, CaseIterable {
@@ -105,6 +106,7 @@ package struct BridgeMetrics: Sendable {
         unreadable = counter("records_unreadable")
         deliveryFailures = counter("delivery_failures")
         producerRebuilds = counter("producer_rebuilds")
+        kafkaTokenFailures = counter("kafka_token_failures")
     }
 
     func answered(_ status: Int) { (answers[status] ?? otherAnswers).increment() }
@@ -170,6 +172,8 @@ package struct BridgeMetrics: Sendable {
         ("connections", "Open connections of the event listener."),
         ("portals", "Portals known."),
         ("ready", "1 when events can be accepted and synced."),
+        ("kafka_token_failures_total", "Requests for a token for Kafka (kafka.oauth) that failed."),
+        ("kafka_token_seconds_left", "Time until the token for Kafka expires; +Inf: kafka.oauth is not set."),
         ("sender_lists_missing", "Lists of Bitrix24's senders never fetched; above 0 everybody may send."),
         ("sender_list_failures_total", "Fetches of a list of Bitrix24's senders that failed."),
         ("sender_list_age_seconds", "Time since the list was fetched; +Inf: never."),

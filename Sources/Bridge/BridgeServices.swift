@@ -159,7 +159,12 @@ package struct BridgeServices: Sendable {
             onBound: { surroundings.didBind?("admin", $0) }
         )
 
-        var services: [any Service] = [
+        // Ended last: the shipper needs tokens to its end.
+        var services: [any Service] =
+            settings.kafka.oauth.map { oauth in
+                [KafkaTokenService(oauth: oauth, failures: metrics.kafkaTokenFailures, logger: logger)]
+            } ?? []
+        services += [
             admin, JournalService(journals: journals, logger: logger), shipper,
             FillWatch(snapshot: snapshot, logger: logger),
         ]

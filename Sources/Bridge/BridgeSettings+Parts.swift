@@ -9,7 +9,19 @@ extension BridgeSettings {
             bootstrapServers: kafka.bootstrapServers,
             clientID: "b24bridge-\(replica)",
             properties: kafka.properties,
+            tokens: kafka.oauth?.tokens,
             maxMessageBytes: max(kafka.maxRecordBytes + 4096, 1_000_000)
+        )
+    }
+
+    /// - Parameter purpose: tells the client from others of this replica, in the brokers' logs.
+    package func consumerConfiguration(_ purpose: String, groupID: String) -> ConsumerConfiguration {
+        ConsumerConfiguration(
+            bootstrapServers: kafka.bootstrapServers,
+            clientID: "b24bridge-\(replica)-\(purpose)",
+            groupID: groupID,
+            properties: kafka.properties,
+            tokens: kafka.oauth?.tokens
         )
     }
 

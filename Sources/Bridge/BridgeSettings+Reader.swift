@@ -65,6 +65,7 @@ extension BridgeSettings {
             reader.fault("registryTopic", "is kafka.deadLetterTopic as well; the registry needs a topic of its own")
         }
         kafka.properties = reader.stringMap("properties")
+        readOAuth(reader.section("oauth"))
         kafka.parkAfter = reader.duration("parkAfter", default: kafka.parkAfter, in: .zero ... .seconds(3600))
     }
 

@@ -36,6 +36,8 @@ package struct BridgeSettings: Sendable {
         package var registryTopic = "bitrix24.bridge.portals"
         /// Any librdkafka property.
         package var properties: [String: String] = [:]
+        /// Log in by OAUTHBEARER.
+        package var oauth: OAuth?
         /// How long a topic may refuse its records before they are parked.
         package var parkAfter: Duration = .seconds(60)
     }

@@ -35,7 +35,8 @@ final class DeliveryReader: Sendable {
             clientID: "b24bridge-simulate",
             // Partitions are assigned by hand and nothing is committed; librdkafka wants a name all the same.
             groupID: "b24bridge-simulate-\(run)",
-            properties: kafka.properties
+            properties: kafka.properties,
+            tokens: kafka.tokens
         )
         let recognizer = Recognizer(run: run, mode: mode)
         pool.start()

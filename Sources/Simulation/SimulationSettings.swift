@@ -1,4 +1,5 @@
 package import Bitrix24
+package import KafkaClient
 
 /// What a run of the simulation needs to know.
 package struct SimulationSettings: Sendable {
@@ -7,10 +8,12 @@ package struct SimulationSettings: Sendable {
         package var bootstrapServers: String
         /// librdkafka's properties; those for producers do no harm.
         package var properties: [String: String]
+        package var tokens: BearerTokens?
 
-        package init(bootstrapServers: String, properties: [String: String] = [:]) {
+        package init(bootstrapServers: String, properties: [String: String] = [:], tokens: BearerTokens? = nil) {
             self.bootstrapServers = bootstrapServers
             self.properties = properties
+            self.tokens = tokens
         }
     }
 

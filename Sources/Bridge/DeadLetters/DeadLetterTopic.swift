@@ -28,12 +28,7 @@ package struct DeadLetterTopic {
             throw KafkaError(code: error)
         }
         let consumer = try KafkaConsumer(
-            ConsumerConfiguration(
-                bootstrapServers: settings.kafka.bootstrapServers,
-                clientID: "b24bridge-\(settings.replica)-dead-letters",
-                groupID: "b24bridge-dead-letters-\(UUID().uuidString)",
-                properties: settings.kafka.properties
-            )
+            settings.consumerConfiguration("dead-letters", groupID: "b24bridge-dead-letters-\(UUID().uuidString)")
         )
         defer { consumer.close() }
         let offsets = try consumer.offsets(of: name, timeout: timeout)

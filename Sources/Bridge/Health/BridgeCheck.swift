@@ -26,6 +26,8 @@ package struct BridgeCheck: Sendable {
     let settings: BridgeSettings
     let portals: PortalDirectory
     let timeout: Duration
+    /// Where the lists of Bitrix24's senders are published; a test puts its own there.
+    var senderListAddress: @Sendable (SenderList) -> String = { $0.address }
 
     package init(settings: BridgeSettings, portals: PortalDirectory, timeout: Duration) {
         self.settings = settings
@@ -33,7 +35,7 @@ package struct BridgeCheck: Sendable {
         self.timeout = timeout
     }
 
-    /// Blocks for as long as the file system and Kafka take, Kafka at most `timeout`.
+    /// Blocks for as long as the file system and Kafka take, Kafka at most `timeout`. With `kafka.oauth`, after `runOutbound`.
     package func run() -> [Finding] {
         var findings = [checkPortals()]
         findings.append(checkJournal(settings.journalConfiguration, maxBytes: settings.journal.maxBytes))
@@ -103,7 +105,8 @@ package struct BridgeCheck: Sendable {
                 Finding(
                     grade: .failure,
                     subject: "kafka \(producer.bootstrapServers)",
-                    text: "\(error); check kafka.bootstrapServers, the network and the credentials in kafka.properties"
+                    text: "\(error); check kafka.bootstrapServers, the network and the credentials in "
+                        + (settings.kafka.oauth == nil ? "kafka.properties" : "kafka.oauth")
                 )
             ]
         }

@@ -43,6 +43,7 @@ struct BridgeSnapshot: Sendable {
                 bootstrapServers: settings.kafka.bootstrapServers,
                 library: "librdkafka \(Librdkafka.version)",
                 unreachable: status.brokersUnreachable,
+                token: settings.kafka.oauth.map { StatusReport.KafkaPart.Token($0.tokens) },
                 waitingRecords: waiting(status, main),
                 oldestUndeliveredSeconds: oldestAge(status),
                 queuedRecords: status.queuedRecords,
@@ -83,6 +84,7 @@ struct BridgeSnapshot: Sendable {
         set("topics_refusing", Double(status.refusingTopics.count))
         set("connections", Double(listener().openConnections))
         set("portals", Double(portals.directory.count))
+        set("kafka_token_seconds_left", settings.kafka.oauth.map { $0.tokens.secondsLeft ?? 0 } ?? .infinity)
         set("sender_lists_missing", Double(senders.missing.count))
         for list in senders.lists {
             let known = senders.knowledge(of: list)

@@ -14,6 +14,7 @@ package enum StatusPage {
             ("Parked", "\(report.kafka.parkedRecords) records, \(journal(report.parked))"),
         ]
         if let registry = report.registry { rows.append(("Registry", self.registry(registry))) }
+        if let token = report.kafka.token { rows.append(("Token for Kafka", words(token))) }
         for topic in report.kafka.refusingTopics {
             rows.append(
                 (
@@ -39,6 +40,11 @@ package enum StatusPage {
             </body></html>
 
             """
+    }
+
+    private static func words(_ token: StatusReport.KafkaPart.Token) -> String {
+        let left = token.secondsLeft.map { $0 > 0 ? "good for \(duration($0))" : "expired" } ?? "none yet"
+        return left + (token.failure.map { "; no new one: \($0)" } ?? "")
     }
 
     private static func senders(_ part: StatusReport.SendersPart) -> String {

@@ -2,6 +2,7 @@ internal import Bitrix24
 package import Foundation
 internal import Ingress
 internal import Journal
+internal import KafkaClient
 
 /// What `/status` tells: the state of one replica.
 package struct StatusReport: Codable, Sendable {
@@ -31,10 +32,19 @@ package struct StatusReport: Codable, Sendable {
             package var seconds: Int
         }
 
+        /// With `kafka.oauth`.
+        package struct Token: Codable, Sendable {
+            /// Below 0: it has expired. Absent: there was none yet.
+            package var secondsLeft: Int?
+            /// Why the last request for one failed.
+            package var failure: String?
+        }
+
         package var bootstrapServers: String
         package var library: String
         /// Set while no broker can be reached.
         package var unreachable: String?
+        package var token: Token?
         package var waitingRecords: Int
         package var oldestUndeliveredSeconds: Double?
         package var queuedRecords: Int
@@ -109,6 +119,13 @@ extension StatusReport.RegistryPart {
         unconfirmed = census.unconfirmed
         snapshotAgeSeconds = parts.status.snapshotAt.map { max(0, Double(WallClock.now().milliseconds - $0) / 1000) }
         fault = parts.status.fault
+    }
+}
+
+extension StatusReport.KafkaPart.Token {
+    init(_ tokens: BearerTokens) {
+        secondsLeft = tokens.secondsLeft.map { Int($0) }
+        failure = tokens.failure
     }
 }
 

@@ -11,8 +11,8 @@ struct CheckCommand: AsyncParsableCommand {
         abstract: "Check the configuration, the journal's directory and the way to Kafka.",
         discussion: """
             Reads the configuration as serve would, opens the journal's directory for a moment, and asks the Kafka \
-            cluster for its brokers and for the topics that the configuration leads to. Nothing is sent. Run it before \
-            serve, or beside a running one: a journal in use is then said to be so and is no fault.
+            cluster for its brokers and for the topics that the configuration leads to. With kafka.oauth it asks for a \
+            token, and it fetches the lists that http.allowedNetworks names. Nothing is sent. Run it before serve, or beside a running one: a journal in use is then said to be so and is no fault.
 
               b24bridge check --config b24bridge.yaml
 
@@ -42,7 +42,7 @@ struct CheckCommand: AsyncParsableCommand {
                 text: "\($0) names no key; correct or remove it"
             )
         }
-        let findings = unused + check.run()
+        let findings = unused + (await check.runOutbound()) + check.run()
         if json {
             try printJSON(findings)
         } else {

@@ -42,9 +42,11 @@ struct DeadLettersListCommand: AsyncParsableCommand {
         let settings = try LoadedConfiguration.load(configuration).settings
         var newest = NewestLetters(limit: limit)
         var tally = LetterCounts()
-        try selection.read(settings) { letter in
-            tally.add(letter.reason)
-            newest.add(letter)
+        try await settings.withKafkaTokens {
+            try selection.read(settings) { letter in
+                tally.add(letter.reason)
+                newest.add(letter)
+            }
         }
         let letters = newest.letters
         if json {

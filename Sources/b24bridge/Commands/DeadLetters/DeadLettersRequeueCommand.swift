@@ -38,7 +38,9 @@ struct DeadLettersRequeueCommand: AsyncParsableCommand {
     func run() async throws {
         ignoreBrokenPipes()
         let loaded = try LoadedConfiguration.load(configuration)
-        if dryRun { try show(loaded) } else { try send(loaded) }
+        try await loaded.settings.withKafkaTokens {
+            if dryRun { try show(loaded) } else { try send(loaded) }
+        }
     }
 
     private func show(_ loaded: LoadedConfiguration) throws {

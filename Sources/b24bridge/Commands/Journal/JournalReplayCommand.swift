@@ -91,7 +91,9 @@ struct JournalReplayCommand: AsyncParsableCommand {
             if backlog.unread.isLoss { throw ExitCode.failure }
             return
         }
-        let result = backlog.records == 0 ? .nothing(backlog.unread) : try await deliver(backlog, settings)
+        let result =
+            backlog.records == 0
+            ? .nothing(backlog.unread) : try await settings.withKafkaTokens { try await deliver(backlog, settings) }
         try ReplayText.print(result, json: json)
         if result.left > 0 || result.unread.isLoss { throw ExitCode.failure }
     }
@@ -166,7 +168,7 @@ struct JournalReplayCommand: AsyncParsableCommand {
             result = try reportingFaults { try resend.count { bar.update($0) } }
             bar.finish()
         } else {
-            result = try await send(resend, settings)
+            result = try await settings.withKafkaTokens { try await send(resend, settings) }
         }
         if let oldest = result.reachesBackTo {
             writeToStandardError(

@@ -68,9 +68,10 @@ struct SimulateEventsCommand: AsyncParsableCommand {
 
     func run() async throws {
         ignoreBrokenPipes()
+        let bridge = try bridgeSettings()
         let simulation: EventSimulation
         do {
-            simulation = try EventSimulation(try settings())
+            simulation = try EventSimulation(try settings(bridge))
         } catch let error as SimulationError {
             throw usage("\(error)")
         }
@@ -91,7 +92,8 @@ struct SimulateEventsCommand: AsyncParsableCommand {
         defer { signals.cancel() }
         let report: SimulationReport
         do {
-            report = try await simulation.run { display.show($0) }
+            let run = { try await simulation.run { display.show($0) } }
+            report = isVerified ? try await bridge.withKafkaTokens(run) : try await run()
             display.finish()
         } catch {
             display.finish()
@@ -109,8 +111,7 @@ struct SimulateEventsCommand: AsyncParsableCommand {
 
     // MARK: Settings
 
-    private func settings() throws -> SimulationSettings {
-        let bridge = try bridgeSettings()
+    private func settings(_ bridge: BridgeSettings) throws -> SimulationSettings {
         var settings = SimulationSettings(
             url: try address(bridge.http),
             portals: try simulatedPortals(bridge),
@@ -141,7 +142,11 @@ struct SimulateEventsCommand: AsyncParsableCommand {
             guard !servers.isEmpty else {
                 throw usage("--verify needs to know where Kafka is: give --config, or --bootstrap-servers")
             }
-            settings.kafka = .init(bootstrapServers: servers, properties: bridge.kafka.properties)
+            settings.kafka = .init(
+                bootstrapServers: servers,
+                properties: bridge.kafka.properties,
+                tokens: bridge.kafka.oauth?.tokens
+            )
             settings.arrivalTimeout = try verification.arrivalTimeout()
         }
         return settings
