@@ -74,6 +74,7 @@ final class FakeBitrix24: Sendable {
     }
 
     /// - Parameter script: the reply to a call; its second argument counts the earlier calls of the same method.
+    @discardableResult
     static func with<Result: Sendable>(
         _ script: @escaping @Sendable (Call, Int) -> Reply,
         _ body: (FakeBitrix24) async throws -> Result

@@ -121,6 +121,7 @@ final class TestClock: Sendable {
 }
 
 /// A client of portals that are all at `server`.
+@discardableResult
 func withClient<Result: Sendable>(
     at server: FakeBitrix24,
     _ portals: TestPortals,
@@ -163,4 +164,30 @@ func appInfo(of memberID: String = portal, endpoint: String, clientID: String = 
             "member_type": "",
         ],
     ]
+}
+
+/// A client and one portal, which is `portal`, at a server that answers as `script` says.
+func withPortal(
+    _ clock: TestClock = TestClock(),
+    _ script: @escaping @Sendable (FakeBitrix24.Call, Int) -> FakeBitrix24.Reply,
+    change: (inout RESTSettings) -> Void = { _ in },
+    _ body: (RESTClient, FakeBitrix24, TestPortals) async throws -> Void
+) async throws {
+    try await FakeBitrix24.with(script) { server in
+        let portals = TestPortals()
+        portals.add(at: server)
+        try await withClient(at: server, portals, clock: clock.clock, change) { client, _ in
+            try await body(client, server, portals)
+        }
+    }
+}
+
+struct ConditionNotMet: Error {}
+
+func until(_ condition: () -> Bool) async throws {
+    let end = ContinuousClock.now + .seconds(10)
+    while !condition() {
+        guard ContinuousClock.now < end else { throw ConditionNotMet() }
+        try await Task.sleep(for: .milliseconds(2))
+    }
 }
