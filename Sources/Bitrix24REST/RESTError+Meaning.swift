@@ -30,6 +30,9 @@ extension RESTError {
     package var meaning: Meaning { rule.meaning }
     var remedy: Remedy { rule.remedy }
 
+    /// Of an authorization server, which has no limits that are told.
+    var isWorthRepeating: Bool { remedy == .again || remedy == .slowDown }
+
     private var rule: (meaning: Meaning, remedy: Remedy) {
         if let rule = Self.rules[code] { return rule }
         // 408 and 429 say by themselves that they pass.

@@ -44,6 +44,7 @@ extension RESTClient {
             throw CallName(portal: memberID, method: "batch")
                 .error(.notJSON, status: 200, "answered without the results of its calls")
         }
+        let times = answer.result?["result_time"]?.members ?? [:]
         let words = SafeText(secrets: [settings.clientSecret])
         return zip(names, calls).map { name, call in
             let callName = CallName(portal: memberID, method: call.method)
@@ -55,13 +56,18 @@ extension RESTClient {
                     callName.error(
                         error["error"]?.text.map(words.code) ?? .unnamed,
                         status: 200,
-                        words.clean(description.isEmpty ? "without a description" : description)
+                        words.clean(description.isEmpty ? "without a description" : description),
+                        retryAfter: Answer.reset(times[name])
                     )
                 )
             } else if let value = results[name] {
                 result = .success(value)
             } else {
                 result = .failure(callName.error(.notJSON, status: 200, "is missing in the batch's answer"))
+            }
+            switch result {
+            case .success: operating.answered(memberID, call.method, reset: Answer.reset(times[name]))
+            case .failure(let error): operating.failed(memberID, [call.method], error)
             }
             return call.judged(result, of: memberID)
         }

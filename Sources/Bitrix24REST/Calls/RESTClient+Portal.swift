@@ -6,30 +6,6 @@ package struct Profile: Sendable, Equatable {
 }
 
 extension RESTClient {
-    /// What the authorization server says of the portal's token.
-    package func appInfo(of memberID: String) async throws(RESTError) -> AppInfo {
-        let place = try await access.place(of: memberID)
-        let tokens = try await currentTokens(of: memberID)
-        do {
-            return try await info(tokens, place)
-        } catch  where error.remedy == .refresh {
-            return try await info(refreshed(tokens, of: memberID), place)
-        }
-    }
-
-    private func info(_ tokens: OAuthTokens, _ place: PortalPlace) async throws(RESTError) -> AppInfo {
-        do throws(RESTError) {
-            return try await authorization.appInfo(
-                accessToken: tokens.access,
-                at: place.authorizationServer,
-                portal: place.memberID
-            )
-        } catch {
-            if error.remedy != .refresh { await report(error, with: tokens, of: place.memberID) }
-            throw error
-        }
-    }
-
     /// - Returns: `nil` when the token's user is no longer active.
     package func profile(of memberID: String) async throws(RESTError) -> Profile? {
         let result = try await call("profile", of: memberID)

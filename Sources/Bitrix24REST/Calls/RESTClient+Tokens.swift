@@ -18,18 +18,14 @@ extension RESTClient {
     func refreshed(_ stale: OAuthTokens, of memberID: String) async throws(RESTError) -> OAuthTokens {
         let cancelled = CallName(portal: memberID, method: "oauth/token").cancelled
         return try await flights.run(memberID, cancelled: cancelled) { () throws(RESTError) in
-            var attempt = 0
-            while true {
+            try await patiently(cancelled) { () throws(RESTError) in
                 // Somebody may have brought others: a refresh before this one, or an installation.
                 let tokens = try await access.tokens(of: memberID)
                 if tokens.access != stale.access, settings.clock.wall() < tokens.accessExpiresAt { return tokens }
-                let error: RESTError
-                switch await exchange(tokens, of: memberID) {
-                case .success(let tokens): return tokens
-                case .failure(let failure): error = failure
-                }
-                if Task.isCancelled { throw cancelled }
-                guard error.remedy == .again, attempt < settings.retry.authorizationAttempts else {
+                do throws(RESTError) {
+                    return try await exchange(tokens, of: memberID).get()
+                } catch {
+                    if error.isWorthRepeating || error.code == .cancelled { throw error }
                     // An installation may have come in between, with tokens that are good.
                     if let newer = try? await access.tokens(of: memberID), newer.access != tokens.access {
                         return newer
@@ -37,6 +33,22 @@ extension RESTClient {
                     await report(error, with: tokens, of: memberID)
                     throw error
                 }
+            }
+        }
+    }
+
+    /// Repeats what asks an authorization server.
+    func patiently<Value: Sendable>(
+        _ cancelled: RESTError,
+        _ work: () async throws(RESTError) -> Value
+    ) async throws(RESTError) -> Value {
+        var attempt = 0
+        while true {
+            do throws(RESTError) {
+                return try await work()
+            } catch {
+                if Task.isCancelled { throw cancelled }
+                guard error.isWorthRepeating, attempt < settings.retry.authorizationAttempts else { throw error }
                 let time = settings.retry.authorization.delay(attempt, random: settings.clock.random())
                 attempt += 1
                 do { try await settings.clock.sleep(time) } catch { throw cancelled }
@@ -58,9 +70,9 @@ extension RESTClient {
                 let place = try await access.place(of: memberID)
                 let refreshed = try await authorization.refresh(tokens, of: memberID, at: place.authorizationServer)
                 try await access.keep(refreshed.tokens, of: memberID)
-                // The old address may be another's by now, and would get the new token.
+                // It saves a redirect. Should it fail, the next call learns it by that.
                 if !refreshed.clientEndpoint.isEmpty, refreshed.clientEndpoint != place.clientEndpoint {
-                    try await ask(memberID, refreshed.tokens, place)
+                    try? await ask(memberID, refreshed.tokens, place)
                 }
                 return .success(refreshed.tokens)
             } catch {
@@ -74,11 +86,8 @@ extension RESTClient {
     /// - Throws: `error` when it is where it was.
     func relocate(_ memberID: String, because error: RESTError) async throws(RESTError) {
         let place = try await access.place(of: memberID)
-        let tokens = try await currentTokens(of: memberID)
-        do {
+        try await withCurrentTokens(of: memberID) { tokens throws(RESTError) in
             try await ask(memberID, tokens, place)
-        } catch  where error.remedy == .refresh {
-            try await ask(memberID, refreshed(tokens, of: memberID), place)
         }
         if try await access.place(of: memberID).clientEndpoint == place.clientEndpoint { throw error }
     }
@@ -93,6 +102,40 @@ extension RESTClient {
             throw CallName(portal: memberID, method: "app.info").error(.foreign, "answered for another portal")
         }
         if info.clientEndpoint != place.clientEndpoint { try await access.moved(memberID, to: info) }
+    }
+
+    /// What the authorization server says of the portal's token.
+    package func appInfo(of memberID: String) async throws(RESTError) -> AppInfo {
+        let place = try await access.place(of: memberID)
+        return try await withCurrentTokens(of: memberID) { tokens throws(RESTError) in
+            try await authorization.appInfo(
+                accessToken: tokens.access,
+                at: place.authorizationServer,
+                portal: memberID
+            )
+        }
+    }
+
+    /// Asks an authorization server, patiently, and with new tokens once when it does not like these.
+    private func withCurrentTokens<Value: Sendable>(
+        of memberID: String,
+        _ work: (OAuthTokens) async throws(RESTError) -> Value
+    ) async throws(RESTError) -> Value {
+        let cancelled = CallName(portal: memberID, method: "app.info").cancelled
+        var tokens = try await currentTokens(of: memberID)
+        var isRefreshed = false
+        while true {
+            do throws(RESTError) {
+                return try await patiently(cancelled) { () throws(RESTError) in try await work(tokens) }
+            } catch {
+                guard error.remedy == .refresh, !isRefreshed else {
+                    await report(error, with: tokens, of: memberID)
+                    throw error
+                }
+                isRefreshed = true
+                tokens = try await refreshed(tokens, of: memberID)
+            }
+        }
     }
 
     /// Tells whoever keeps the portals that these tokens are of no use any more.

@@ -1,7 +1,4 @@
 package import AsyncHTTPClient
-internal import Foundation
-internal import Locks
-internal import Synchronization
 
 /// Calls of portals, by token or by incoming webhook. All calls of one process go through one client, which holds the portals'
 /// limits. Every wait within ends when the task is cancelled.
@@ -14,7 +11,7 @@ package final class RESTClient: Sendable {
     let flights = SharedFlight<OAuthTokens>()
     private let transport: Transport
     private let limiter: PortalLimiter
-    private let operating = Guarded(OperatingLimits())
+    let operating: OperatingTurns
 
     /// - Parameter http: made with `settings.httpConfiguration`; whoever made it ends it.
     package init(http: HTTPClient, settings: RESTSettings, access: any PortalAccess) {
@@ -23,6 +20,7 @@ package final class RESTClient: Sendable {
         authorization = AuthorizationServer(http: http, settings: settings)
         transport = Transport(http: http, settings: settings)
         limiter = PortalLimiter(settings)
+        operating = OperatingTurns(settings.clock)
     }
 
     /// Calls `method` in the name of the application.
@@ -35,7 +33,7 @@ package final class RESTClient: Sendable {
         of memberID: String
     ) async throws(RESTError) -> JSONValue {
         let answer = try await answer(method, parameters, of: memberID, limitedBy: [method])
-        return answer.result ?? .null
+        return try result(of: answer, CallName(portal: memberID, method: method))
     }
 
     /// Calls `method` by an incoming webhook, which many methods refuse (`WRONG_AUTH_TYPE`).
@@ -60,7 +58,7 @@ package final class RESTClient: Sendable {
                     timeout: settings.portalTimeout,
                     secrets: [webhook.secret, webhook.address]
                 )
-                return try await exchange(request, limitedBy: [method]).result ?? .null
+                return try await result(of: exchange(request, limitedBy: [method]), call)
             } catch {
                 switch attempts.action(after: error, random: settings.clock.random()) {
                 // There is no token that could be renewed, or by which to ask for the address.
@@ -69,6 +67,13 @@ package final class RESTClient: Sendable {
                 }
             }
         }
+    }
+
+    private func result(of answer: Answer, _ call: CallName) throws(RESTError) -> JSONValue {
+        guard let result = answer.result else {
+            throw call.error(.notJSON, status: 200, "answered without a result")
+        }
+        return result
     }
 
     /// - Parameter limitedBy: the methods whose operating time the call uses.
@@ -117,43 +122,27 @@ package final class RESTClient: Sendable {
         _ request: Transport.Request,
         limitedBy methods: Set<String>
     ) async throws(RESTError) -> Answer {
-        let keys = methods.map { OperatingLimits.Key(portal: request.call.portal, method: $0) }
+        let portal = request.call.portal
         do throws(CancellationError) {
-            for key in keys {
-                while case .wait(let time) = operating.withLock({ $0.turn(of: key, at: settings.clock.steady()) }) {
-                    try await settings.clock.sleep(time)
-                }
+            try await operating.wait(portal, methods)
+            do throws(CancellationError) {
+                try await limiter.wait(for: portal)
+            } catch {
+                operating.unanswered(portal, methods)
+                throw error
             }
-            try await limiter.wait(for: request.call.portal)
         } catch {
-            operating.withLock { for key in keys { $0.unanswered(key) } }
             throw request.call.cancelled
         }
         do throws(RESTError) {
             let answer = try await transport.post(request)
-            note(answer, keys)
+            for method in methods {
+                operating.answered(portal, method, reset: answer.operatingReset(of: method, in: request.call.method))
+            }
             return answer
         } catch {
-            let now = settings.clock.steady()
-            operating.withLock { operating in
-                for key in keys {
-                    if error.code == .operationTimeLimit {
-                        operating.exceeded(key, reset: error.retryAfter, at: now)
-                    } else if error.status == 0 {
-                        operating.unanswered(key)
-                    } else {
-                        operating.passed(key, reset: nil, at: now)
-                    }
-                }
-            }
+            operating.failed(portal, methods, error)
             throw error
-        }
-    }
-
-    private func note(_ answer: Answer, _ keys: [OperatingLimits.Key]) {
-        let now = settings.clock.steady()
-        operating.withLock { operating in
-            for key in keys { operating.passed(key, reset: answer.operatingReset, at: now) }
         }
     }
 

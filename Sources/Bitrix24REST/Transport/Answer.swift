@@ -4,9 +4,6 @@ internal import Foundation
 struct Answer: Sendable {
     /// The whole answer. Never quoted.
     let json: JSONValue
-    /// How long until the method's operating time is counted anew, as far as the answer says.
-    let operatingReset: Duration?
-
     var result: JSONValue? { json["result"] }
 
     /// - Throws: what stands for an answer that is none, or an error, which may come with status 200.
@@ -18,7 +15,6 @@ struct Answer: Sendable {
             throw call.error(.notJSON, status: status, "answered HTTP \(status) with something else than JSON")
         }
         self.json = json
-        operatingReset = Self.reset(json["time"])
         switch json["error"] {
         case nil, .null:
             guard (200..<300).contains(status) else {
@@ -30,9 +26,15 @@ struct Answer: Sendable {
                 error.text.map(words.code) ?? .unnamed,
                 status: status,
                 words.clean(description.isEmpty ? "without a description" : description),
-                retryAfter: operatingReset
+                retryAfter: Self.reset(json["time"])
             )
         }
+    }
+
+    /// How long until the operating time of `method` is counted anew, as far as the answer says.
+    func operatingReset(of method: String, in called: String) -> Duration? {
+        // A batch's own time is nobody's; those of its calls stand with them.
+        called == method ? Self.reset(json["time"]) : nil
     }
 
     /// By the portal's own clock, which stands in the answer as well.

@@ -1,6 +1,4 @@
-internal import Glibc
 package import NIOCore
-internal import NIOPosix
 
 /// An address that a host name stands for.
 package struct HostAddress: Sendable, Hashable, CustomStringConvertible {
@@ -49,40 +47,4 @@ package struct HostAddress: Sendable, Hashable, CustomStringConvertible {
     private static let reservedV6: [(prefix: UInt128, length: Int)] = [
         (0x2001 << 7, 23), (0x2001_0DB8, 32), (0x2002, 16), (0x3FFF << 4, 20),
     ]
-
-    /// Asks the system, on a thread that may wait.
-    ///
-    /// - Throws: `ResolutionError` when the name stands for nothing.
-    package static func resolve(_ host: String) async throws -> [HostAddress] {
-        try await NIOThreadPool.singleton.runIfActive {
-            var hints = addrinfo()
-            hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-            var list: UnsafeMutablePointer<addrinfo>?
-            let result = getaddrinfo(host, nil, &hints, &list)
-            guard result == 0 else {
-                throw ResolutionError(description: String(cString: gai_strerror(result)))
-            }
-            defer { freeaddrinfo(list) }
-            var addresses: [HostAddress] = []
-            var next = list
-            while let entry = next?.pointee {
-                next = entry.ai_next
-                guard let address = entry.ai_addr else { continue }
-                let known: SocketAddress? =
-                    switch entry.ai_family {
-                    case AF_INET:
-                        .init(address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee })
-                    case AF_INET6:
-                        .init(address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { $0.pointee })
-                    default: nil
-                    }
-                if let known, let address = HostAddress(known) { addresses.append(address) }
-            }
-            return addresses
-        }
-    }
-}
-
-package struct ResolutionError: Error, CustomStringConvertible {
-    package let description: String
 }

@@ -10,7 +10,7 @@ struct SafeText: Sendable {
 
     init(secrets: [String]) { self.secrets = secrets.filter { $0.utf8.count >= 4 } }
 
-    /// One line without secrets. Nothing of a URL's path is left either, as an incoming webhook's address is its secret.
+    /// One line without secrets, nor what may be one: anybody's tokens, any incoming webhook's key.
     func clean(_ text: String) -> String {
         var text = text
         for secret in secrets { text = text.replacing(secret, with: Self.replacement) }
