@@ -1,24 +1,26 @@
-/// What a person does with the portals by curl: `POST /control/…`, from this host only.
-extension PortalWorld {
-    /// The same in words, for whoever asks.
-    static let controls: [(path: String, words: String)] = [
+extension StandIn {
+    /// Every verb by an example, and what it does.
+    package static let controls: [(path: String, words: String)] = [
         ("install?portal=1", "the application is installed: ONAPPINSTALL goes to its address"),
         ("event?portal=1&code=ONCRMDEALUPDATE&id=7", "change a deal: the event goes where it is bound"),
         ("rename?portal=1&domain=new.example", "another domain: the old address answers 302"),
-        ("update?portal=1", "a new version: the bindings are gone, ONAPPINSTALL comes again"),
         ("uninstall?portal=1&clean=1", "its tokens die; ONAPPUNINSTALL, where it is bound"),
-        ("finish?portal=1", "what BX24.installFinish does, without a browser"),
-        ("payment?portal=1&expired=Y", "the paid time is over (N: goes on); ONAPPPAYMENT"),
-        ("expire?portal=1&tokens=access", "an hour passes (refresh: 180 days)"),
-        ("token?portal=1", "another application token from now on"),
-        ("fault?kind=query-limit&portal=1&method=event.bind&times=3", "the next calls are met by a fault"),
+        ("fault?kind=query-limit&portal=1&method=batch&times=3", "the next calls are met by a fault"),
         ("fault?kind=slow&seconds=5", "answers come late"),
         ("fault?kind=operation-limit&portal=1&method=event.get&seconds=60", "429 until the reset"),
         ("fault?kind=error&code=ACCESS_DENIED&status=403", "any error; 200 is a status, too"),
         ("clear", "faults that have not taken effect are forgotten"),
-        ("credentials?portal=1", "shows tokens, an authorization code and an incoming webhook of that portal"),
+        ("update?portal=1", "a new version: the bindings are gone, ONAPPINSTALL comes again"),
+        ("finish?portal=1", "what BX24.installFinish does, without a browser"),
+        ("payment?portal=1&expired=Y", "the paid time is over (N: goes on); ONAPPPAYMENT"),
+        ("expire?portal=1&tokens=access", "an hour passes (refresh: 180 days)"),
+        ("token?portal=1", "another application token from now on"),
+        ("credentials?portal=1", "tells tokens, an authorization code and an incoming webhook of it"),
     ]
+}
 
+/// What a person does with the portals by curl: `POST /control/…`, from this host only.
+extension PortalWorld {
     /// `nil`: the path is not one of control.
     mutating func control(_ request: StandInRequest) -> StandInAnswer? {
         let parts = request.path.split(separator: "/").map(String.init)
@@ -68,7 +70,7 @@ extension PortalWorld {
             guard let code = text("code") else { throw ControlFault("Give an event: code=ONCRMDEALUPDATE.") }
             let before = outbox.count
             for index in chosen { change(code, id: text("id") ?? "1", of: index, by: text("robot") == nil ? 1 : nil) }
-            return .json(["done": true, "posted": .int(outbox.count - before)])
+            return Self.told(["done": true, "posted": .int(outbox.count - before)])
         case "rename":
             guard chosen.count == 1 || text("domain") == nil else {
                 throw ControlFault("One domain is for one portal.")
@@ -91,10 +93,10 @@ extension PortalWorld {
         case "clear": faults = []
         case "credentials":
             guard chosen.count == 1 else { throw ControlFault("Name one portal.") }
-            return .json(credentials(chosen[0]))
+            return Self.told(credentials(chosen[0]))
         default: throw ControlFault("There is no such thing; GET /control/ has all that there is.")
         }
-        return .json(["done": true])
+        return Self.told(["done": true])
     }
 
     private mutating func addFault(_ parameters: PHPValue, _ chosen: [Int]) throws(ControlFault) {
@@ -143,16 +145,33 @@ extension PortalWorld {
 
     private func shown(_ verb: String) -> StandInAnswer {
         switch verb {
-        case "": .json(.list(Self.controls.map { ["post": .text("/control/" + $0.path), "does": .text($0.words)] }))
-        case "portals": .json(.list(portals.map(Self.described)))
-        case "calls": .json(.list(calls.suffix(100).map(Self.described)))
-        case "deliveries": .json(.list(deliveries.suffix(100).map(Self.described)))
+        case "": StandInAnswer(contentType: "text/plain; charset=utf-8", body: Array(help.utf8))
+        case "portals": Self.told(.list(portals.map(Self.described)))
+        case "calls": Self.told(.list(calls.suffix(100).map(Self.described)))
+        case "deliveries": Self.told(.list(deliveries.suffix(100).map(Self.described)))
         default: Self.wrong(405, "GET shows portals, calls and deliveries; the rest is POST: see GET /control/.")
         }
     }
 
+    private var help: String {
+        var text = "portal= is a member_id, a number or all.\n\n"
+        for control in StandIn.controls {
+            text += "# \(control.words)\ncurl -X POST '\(address)/control/\(control.path)'\n\n"
+        }
+        text += "Faults by name (kind=), with portal=, method= and times= as they are wanted:\n\n"
+        for fault in Fault.named { text += "  \(fault.name): \(fault.words)\n" }
+        text += "\nmethod=oauth/token and method=oauth/app.info are those of the authorization server.\n"
+        text += "GET shows /control/portals, /control/calls and /control/deliveries.\n"
+        return text
+    }
+
     private static func wrong(_ status: Int, _ words: String) -> StandInAnswer {
-        .json(["error": .text(words)], status: status)
+        told(["error": .text(words)], status: status)
+    }
+
+    /// JSON that people can paste from: without escaped slashes, and with a newline.
+    private static func told(_ value: PHPValue, status: Int = 200) -> StandInAnswer {
+        StandInAnswer(status: status, body: value.json(escapingSlashes: false) + [UInt8(ascii: "\n")])
     }
 
     private static func described(_ portal: PortalState) -> PHPValue {

@@ -3,44 +3,47 @@ internal import Foundation
 
 extension PHPValue {
     /// What PHP's `json_encode` makes of it: `/` is escaped, and an empty map is `[]`.
-    package var json: [UInt8] {
+    package var json: [UInt8] { json(escapingSlashes: true) }
+
+    func json(escapingSlashes: Bool) -> [UInt8] {
         var text = JSONText()
-        write(into: &text)
+        write(into: &text, escapingSlashes)
         return text.bytes
     }
 
-    private func write(into text: inout JSONText) {
+    private func write(into text: inout JSONText, _ escapingSlashes: Bool) {
         switch self {
         case .null: text.raw("null")
         case .bool(let flag): text.raw(flag ? "true" : "false")
         case .int(let number): text.bytes += Array("\(number)".utf8)
         case .double(let number): text.bytes += Array(String(format: "%.6f", number).utf8)
-        case .text(let value): Self.write(value, into: &text)
-        case .list(let values): Self.write(values, into: &text)
+        case .text(let value): Self.write(value, into: &text, escapingSlashes)
+        case .list(let values): Self.write(values, into: &text, escapingSlashes)
         case .map(let members):
             guard !members.enumerated().allSatisfy({ "\($0.offset)" == $0.element.name }) else {
-                return Self.write(members.map(\.value), into: &text)
+                return Self.write(members.map(\.value), into: &text, escapingSlashes)
             }
             for (index, member) in members.enumerated() {
                 text.raw(index == 0 ? "{" : ",")
-                Self.write(member.name, into: &text)
+                Self.write(member.name, into: &text, escapingSlashes)
                 text.raw(":")
-                member.value.write(into: &text)
+                member.value.write(into: &text, escapingSlashes)
             }
             text.raw("}")
         }
     }
 
-    private static func write(_ values: [PHPValue], into text: inout JSONText) {
+    private static func write(_ values: [PHPValue], into text: inout JSONText, _ escapingSlashes: Bool) {
         text.raw("[")
         for (index, value) in values.enumerated() {
             if index > 0 { text.raw(",") }
-            value.write(into: &text)
+            value.write(into: &text, escapingSlashes)
         }
         text.raw("]")
     }
 
-    private static func write(_ value: String, into text: inout JSONText) {
+    private static func write(_ value: String, into text: inout JSONText, _ escapingSlashes: Bool) {
+        guard escapingSlashes else { return text.string(value) }
         var quoted = JSONText()
         quoted.string(value)
         for byte in quoted.bytes {

@@ -26,7 +26,7 @@ package final class StandIn: Service {
             logger: logger ?? Logger(label: "stand-in") { _ in SwiftLogNoOpLogHandler() },
             makeHandler: { StandInHandler(host, $0) },
             onBound: { address in
-                let url = Self.url(settings.host, port: address.port ?? settings.port)
+                let url = Self.url(settings, port: address.port)
                 host.change { $0.address = url }
             }
         )
@@ -37,7 +37,7 @@ package final class StandIn: Service {
     /// - Throws: when it cannot.
     package var address: String {
         get async throws {
-            let url = Self.url(settings.host, port: try await listener.boundAddress.port ?? settings.port)
+            let url = Self.url(settings, port: try await listener.boundAddress.port)
             // The listener may tell us before it has told the portals.
             host.change { $0.address = url }
             return url
@@ -68,8 +68,10 @@ package final class StandIn: Service {
         }
     }
 
-    private static func url(_ host: String, port: Int) -> String {
-        let isAny = ["0.0.0.0", "::", ""].contains(host)
-        return "http://\(isAny ? "127.0.0.1" : host.contains(":") ? "[\(host)]" : host):\(port)"
+    private static func url(_ settings: StandInSettings, port: Int?) -> String {
+        if let url = settings.reachedAt { return url }
+        let isAny = ["0.0.0.0", "::", ""].contains(settings.host)
+        let host = isAny ? "127.0.0.1" : settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+        return "http://\(host):\(port ?? settings.port)"
     }
 }

@@ -14,6 +14,8 @@ package struct StandInSettings: Sendable {
     package var host = "127.0.0.1"
     /// 0 lets the system choose.
     package var port = 0
+    /// Under which it is reached, as `http://stand-in:18090`, where that is not `host` and `port`. Without a slash at its end.
+    package var reachedAt: String?
     package var portals: Int
     /// The application that is installed on the portals, with the scopes of its card.
     package var clientID = "local.5c8bb1b0891cf2.87252039"

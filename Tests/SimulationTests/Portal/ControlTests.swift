@@ -48,7 +48,7 @@ import Testing
             settings.installURL = url
             try await StandIn.withRunning(settings) { standIn in
                 let client = try await PortalClient(standIn)
-                for control in PortalWorld.controls {
+                for control in StandIn.controls {
                     let answer = try await client.post("/control/" + control.path)
                     #expect(answer.status == 200, "\(control.path): \(answer.text)")
                 }

@@ -11,8 +11,11 @@ struct SimulateCommand: AsyncParsableCommand {
 
             Make up portals for a trial:
               b24bridge simulate portals --count 100 > portals.yaml
+
+            Be Bitrix24, to install the bridge on portals without an account:
+              b24bridge simulate portal
             """,
-        subcommands: [SimulateEventsCommand.self, SimulatePortalsCommand.self]
+        subcommands: [SimulateEventsCommand.self, SimulatePortalCommand.self, SimulatePortalsCommand.self]
     )
 }
 
