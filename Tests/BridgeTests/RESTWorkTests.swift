@@ -118,7 +118,8 @@ import Testing
         try await OwnerStage.with(subscriptions: "{online: [ONCRMDEALADD, ONSOMETHINGNEW]}") { stage in
             try await stage.owning {
                 try await stage.waitForConnection()
-                try await Task.sleep(for: .milliseconds(300))
+                // The owner looks at the portal before and after each order.
+                for _ in 0..<3 { _ = try await stage.order(.plan) }
             }
             #expect(stage.standIn.calls(of: "batch").count == 1)
             #expect(try stage.portal("1").bindings?.drift == 1 && stage.portal("1").bindings?.bound == 3)
@@ -182,11 +183,11 @@ import Testing
             try await stage.owning {
                 try await stage.waitForConnection()
                 stage.putForward(days: 89)
-                try await Task.sleep(for: .milliseconds(200))
+                for _ in 0..<3 { _ = try await stage.order(.plan) }
                 #expect(stage.standIn.calls(of: "oauth/token").isEmpty)
                 stage.putForward(days: 2)
                 try await stage.waitFor("renewed") { _ in !stage.standIn.calls(of: "oauth/token").isEmpty }
-                try await Task.sleep(for: .milliseconds(200))
+                for _ in 0..<3 { _ = try await stage.order(.plan) }
             }
             #expect(stage.standIn.calls(of: "oauth/token").count == 1)
         }
