@@ -83,7 +83,8 @@ package struct BridgeServices: Sendable {
     ) throws(AddressRangeError) {
         let logger = surroundings.logger
         let keyring = Keyring(settings.secrets)
-        let registry = RegistryServices(settings, keyring, portals, health, surroundings)
+        let rest = RESTServices(settings, keyring, surroundings)
+        let registry = RegistryServices(settings, keyring, portals, health, surroundings) { await rest?.work($0) }
         let budget = DeadLetterBudget(journalBytes: settings.journal.maxBytes)
         let statusBox = ShipperStatusBox()
         let gate = ParkingGate()
@@ -152,6 +153,7 @@ package struct BridgeServices: Sendable {
                     report: { snapshot.report() },
                     metrics: {
                         snapshot.setGauges()
+                        if let registry { rest?.metrics.setGauges(registry.parts.registry) }
                         return surroundings.renderMetrics()
                     }
                 )
@@ -168,6 +170,7 @@ package struct BridgeServices: Sendable {
             admin, JournalService(journals: journals, logger: logger), shipper,
             FillWatch(snapshot: snapshot, logger: logger),
         ]
+        if let rest { services.append(rest.service) }
         if let registry { services += registry.services }
         if !settings.portalsFile.isEmpty {
             services.append(

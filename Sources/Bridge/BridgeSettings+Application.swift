@@ -11,6 +11,9 @@ extension BridgeSettings {
         /// Address of `simulate portal`, for trials: authorization server and every portal are there, and Bitrix24 itself is
         /// never called. Empty in earnest.
         package var standIn = ""
+        /// Calls a second that one portal gets for long, and at once after a rest. Source: b24restdocs, limits.md
+        package var callsPerSecond = 2
+        package var callBurst = 50
 
         package var isConfigured: Bool { !clientID.isEmpty }
     }
@@ -33,6 +36,8 @@ extension BridgeSettings {
         application.clientSecret = Secret(reader.string("clientSecret", default: ""))
         application.publicURL = Self.withoutSlash(reader.string("publicURL", default: ""))
         application.standIn = Self.withoutSlash(reader.string("standIn", default: ""))
+        application.callsPerSecond = reader.integer("callsPerSecond", default: 2, in: 1...50)
+        application.callBurst = reader.integer("callBurst", default: 50, in: 1...1000)
         if application.isConfigured {
             if application.clientSecret.isEmpty {
                 reader.fault("clientSecret", "is missing; give the application's key beside its clientId")

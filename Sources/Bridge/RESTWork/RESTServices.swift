@@ -1,0 +1,63 @@
+internal import AsyncHTTPClient
+internal import Bitrix24REST
+internal import CoreMetrics
+internal import Logging
+internal import ServiceLifecycle
+
+/// What calls portals, if the settings name an application: one client for all calls, and the work of whoever owns it.
+struct RESTServices: Sendable {
+    let metrics: RESTWorkMetrics
+    private let settings: BridgeSettings
+    private let keyring: Keyring
+    private let http: HTTPClient
+    private let logger: Logger
+
+    /// Calls nothing.
+    init?(_ settings: BridgeSettings, _ keyring: Keyring, _ surroundings: BridgeServices.Surroundings) {
+        guard settings.application.isConfigured, settings.keepsRegistry else { return nil }
+        self.settings = settings
+        self.keyring = keyring
+        metrics = RESTWorkMetrics(factory: surroundings.metrics)
+        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings.restSettings.httpConfiguration)
+        logger = surroundings.logger
+    }
+
+    /// The owner's work, until it is cancelled.
+    func work(_ registry: PortalRegistry) async {
+        let access = RegistryAccess(registry: registry, keyring: keyring, metrics: metrics, logger: logger)
+        await RESTWork(
+            settings: settings,
+            registry: registry,
+            client: RESTClient(http: http, settings: settings.restSettings, access: access),
+            metrics: metrics,
+            logger: logger
+        ).run()
+    }
+
+    /// Ends the client. Stands before whoever uses it, so that it is ended after.
+    var service: any Service { ClientService(http: http) }
+
+    /// The service group logs its services, and the client's configuration is long.
+    private struct ClientService: Service, CustomStringConvertible {
+        let http: HTTPClient
+
+        var description: String { "RESTClientService" }
+
+        func run() async throws {
+            try? await gracefulShutdown()
+            try? await http.shutdown()
+        }
+    }
+}
+
+extension BridgeSettings {
+    var restSettings: RESTSettings {
+        RESTSettings(
+            clientID: application.clientID,
+            clientSecret: application.clientSecret.text,
+            standIn: application.standIn,
+            perSecond: Double(application.callsPerSecond),
+            burst: application.callBurst
+        )
+    }
+}
