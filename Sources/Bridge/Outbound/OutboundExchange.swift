@@ -80,6 +80,8 @@ extension HTTPClient.Configuration {
         )
         configuration.httpVersion = .http1Only
         configuration.connectionPool.retryConnectionEstablishment = false
+        // The next request comes minutes later, when the other side may just be hanging up.
+        configuration.connectionPool.idleTimeout = .seconds(1)
         return configuration
     }
 }
