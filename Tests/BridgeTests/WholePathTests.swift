@@ -230,6 +230,8 @@ import Testing
             // Nobody vouches for the header.
             #expect(try await bridge.post(event(), headers: ["X-Forwarded-For": "192.0.2.7"]).status == 403)
             #expect(bridge.metric("requests_refused_total", [("reason", "address")]) == 2)
+            #expect(bridge.logs.lines.count { $0.contains("a sender outside http.allowedNetworks was refused") } == 1)
+            #expect(bridge.logs.contains("warning", "address=127.0.0.1", "http.trustedProxies"))
             #expect(bridge.delivered.isEmpty)
             try await bridge.expectSums()
         }

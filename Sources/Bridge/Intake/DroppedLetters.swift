@@ -1,7 +1,5 @@
 internal import CoreMetrics
-internal import Locks
 internal import Logging
-internal import Synchronization
 
 /// Counts dead letters that are not kept, and says so in the log when it begins, at most once a minute: a flood of forged
 /// calls is to fill neither the journal nor the log.
@@ -24,11 +22,10 @@ final class DroppedLetters: Sendable {
         }
     }
 
-    static let interval: Duration = .seconds(60)
     private let counter: Counter
     private let budget: DeadLetterBudget
     private let logger: Logger
-    private let lastTold = Guarded<ContinuousClock.Instant?>(nil)
+    private let throttle = LogThrottle(interval: .seconds(60))
 
     init(counter: Counter, budget: DeadLetterBudget, logger: Logger) {
         self.counter = counter
@@ -38,12 +35,7 @@ final class DroppedLetters: Sendable {
 
     func add(_ reason: Reason, at now: ContinuousClock.Instant = .now) {
         counter.increment()
-        let isDue = lastTold.withLock { last in
-            if let last, now - last < Self.interval { return false }
-            last = now
-            return true
-        }
-        guard isDue else { return }
+        guard throttle.isDue(at: now) else { return }
         logger.warning(
             "dead letters are dropped: from now on some are counted and not kept",
             metadata: [

@@ -60,10 +60,9 @@ final class EventReceiver: RequestHandler {
                 allowedNetworks = context.senders.allowed
             }
             guard let allowed = allowedNetworks else { return .receiveBody }
-            guard let address = clientAddress(of: head, trustedProxies: context.trustedProxies),
-                allowed.contains(address)
-            else {
-                metrics.refused(.address)
+            let address = clientAddress(of: head, trustedProxies: context.trustedProxies)
+            guard let address, allowed.contains(address) else {
+                context.refuse(sender: address)
                 return answerNow(Answers.address)
             }
             return .receiveBody

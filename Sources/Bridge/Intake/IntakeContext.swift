@@ -7,6 +7,7 @@ internal import Logging
 struct IntakeContext: Sendable {
     let settings: BridgeSettings
     let senders: SenderNetworks
+    private let refusedSenders = LogThrottle(interval: .seconds(600))
     let trustedProxies: AddressRanges
     let portals: PortalStore
     let journal: Journal
@@ -36,5 +37,21 @@ struct IntakeContext: Sendable {
         self.parkingGate = parkingGate
         self.metrics = metrics
         self.logger = logger
+    }
+
+    /// Counts it, and says so now and then: without a trusted proxy that is one, every event is refused so.
+    ///
+    /// - Parameter sender: `nil` if its address cannot be told.
+    func refuse(sender: IPAddress?) {
+        metrics.refused(.address)
+        guard refusedSenders.isDue() else { return }
+        logger.warning(
+            "a sender outside http.allowedNetworks was refused; if it was Bitrix24, its event is lost",
+            metadata: [
+                "address": "\(sender.map(\.description) ?? "unknown")",
+                "mend":
+                    "add its network if it may send; behind an ingress or a proxy, name that in http.trustedProxies",
+            ]
+        )
     }
 }
