@@ -102,7 +102,8 @@ package struct RegistryTopic: Sendable {
                 bootstrapServers: bootstrapServers,
                 clientID: "\(producer.clientID)-\(purpose)",
                 groupID: "\(name).\(purpose)-\(UUID().uuidString)",
-                properties: properties
+                properties: properties,
+                tokens: producer.tokens
             )
         )
     }
@@ -122,7 +123,8 @@ package struct RegistryTopic: Sendable {
                     "partition.assignment.strategy": "cooperative-sticky",
                 ],
                 uniquingKeysWith: { $1 }
-            )
+            ),
+            tokens: producer.tokens
         )
     }
 
