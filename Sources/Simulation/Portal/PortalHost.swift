@@ -6,6 +6,9 @@ internal import Synchronization
 
 /// The world of portals, shared by the connections and by whoever plays with it.
 final class PortalHost: Sendable {
+    /// Events that are posted at the same time.
+    private static let mostPosts = 64
+
     private let world: Guarded<PortalWorld>
     private let observe: (@Sendable (StandInNote) -> Void)?
     private let deliveryTimeout: Duration
@@ -63,10 +66,20 @@ final class PortalHost: Sendable {
         )
         configuration.httpVersion = .http1Only
         configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = Self.mostPosts
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.client.withLock { $0 = client }
-        await withDiscardingTaskGroup { group in
-            for await post in posts { group.addTask { _ = await self.deliver(post) } }
+        await withTaskGroup(of: Void.self) { group in
+            var underWay = 0
+            for await post in posts {
+                // What waits for a connection would be given up as unanswered.
+                if underWay == Self.mostPosts {
+                    await group.next()
+                    underWay -= 1
+                }
+                underWay += 1
+                group.addTask { _ = await self.deliver(post) }
+            }
         }
         self.client.withLock { $0 = nil }
         try? await client.shutdown()

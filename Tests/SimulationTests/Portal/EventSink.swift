@@ -22,6 +22,7 @@ final class EventSink: Sendable {
     private struct State: Sendable {
         var posted: [Posted] = []
         var status = 200
+        var page = ""
     }
 
     private let state = Guarded(State())
@@ -32,6 +33,9 @@ final class EventSink: Sendable {
 
     /// Answers with this from now on.
     func answer(_ status: Int) { state.withLock { $0.status = status } }
+
+    /// Answers with this page of HTML from now on.
+    func answer(page: String) { state.withLock { $0.page = page } }
 
     /// Runs a sink while `body` runs, which is told its address.
     static func withRunning(
@@ -63,11 +67,17 @@ final class EventSink: Sendable {
         func handle(_ request: borrowing Request, _ responder: Responder) {
             let path = String(request.head.path)
             let form = (try? PHPValue(form: Array(buffer: request.body))) ?? .emptyMap
-            let status = sink.state.withLock { state in
+            let (status, page) = sink.state.withLock { state in
                 state.posted.append(Posted(path: path, form: form))
-                return state.status
+                return (state.status, state.page)
             }
-            responder.respond(Response(status: ResponseStatus(integerLiteral: status)))
+            responder.respond(
+                Response(
+                    status: ResponseStatus(integerLiteral: status),
+                    contentType: "text/html; charset=utf-8",
+                    body: ByteBuffer(string: page)
+                )
+            )
         }
 
         func refused(_ refusal: Refusal) {}
