@@ -2,33 +2,23 @@
 extension PortalWorld {
     private static let mostCalls = 50
 
-    mutating func batch(_ call: RESTCall, _ caller: RESTCall.Caller) -> RESTResult {
+    mutating func batch(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         var commands = call.parameters["cmd"] ?? .emptyMap
         // A map written as JSON text is taken as well.
         if case .text(let text) = commands { commands = PHPValue(json: text.utf8) ?? .emptyMap }
         let halts = !["", "0", "false"].contains(call.parameters["halt"]?.text?.lowercased() ?? "")
-        var (results, errors, totals, nexts, times) = (
-            PHPValue.emptyMap, PHPValue.emptyMap, PHPValue.emptyMap, PHPValue.emptyMap, PHPValue.emptyMap
-        )
+        var (results, errors, totals) = (PHPValue.emptyMap, PHPValue.emptyMap, PHPValue.emptyMap)
+        var (nexts, times) = (PHPValue.emptyMap, PHPValue.emptyMap)
         for (position, command) in commands.members.enumerated() {
-            let inner: RESTCall
-            let result: RESTResult
-            let text = command.value.text ?? ""
-            let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-            let parameters = (try? PHPValue(form: (parts.count > 1 ? parts[1] : "").utf8)) ?? .emptyMap
-            inner = RESTCall(
-                portal: call.portal,
-                method: Self.methodName(parts.first ?? ""),
-                parameters: Self.resolved(parameters, results),
-                isInBatch: true
-            )
-            if position >= Self.mostCalls {
-                result = .failure(400, "ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")
-            } else if inner.method.lowercased() == "batch" {
-                result = .failure(405, "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage")
-            } else {
-                result = performWithFaults(inner, caller)
-            }
+            let inner = Self.call(command.value.text ?? "", results, portal: call.portal)
+            let result: RESTResult =
+                if position >= Self.mostCalls {
+                    .failure(400, "ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")
+                } else if inner.method.lowercased() == "batch" {
+                    .failure(405, "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage")
+                } else {
+                    performWithFaults(inner, caller, at: index)
+                }
             switch result {
             case .result(let value, let more):
                 results.set(command.name, value)
@@ -37,7 +27,6 @@ extension PortalWorld {
                 times.set(command.name, timing(of: inner))
             case .failure(_, let code, let words):
                 errors.set(command.name, ["error": .text(code), "error_description": .text(words)])
-                if halts { break }
             }
             if halts, result.errorCode != nil { break }
         }
@@ -47,22 +36,31 @@ extension PortalWorld {
         ])
     }
 
-    private mutating func performWithFaults(_ call: RESTCall, _ caller: RESTCall.Caller) -> RESTResult {
+    private mutating func performWithFaults(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         let fault = takeFault(for: call)
         let result: RESTResult
         switch fault?.kind {
         case .error(let code, let words, let status): result = .failure(status, code, words)
         case .refused: result = .result(false)
         case .expired: result = .failure(401, "expired_token", "The access token provided has expired.")
-        case .page, .slow, .dropped, .answerLost, nil: result = timed(call, caller)
+        case .page, .slow, .dropped, .answerLost, nil: result = timed(call, caller, at: index)
         }
         note(call, status: 200, error: result.errorCode, fault: fault?.name)
         return result
     }
 
-    private static func methodName(_ text: Substring) -> String {
-        let name = text.split(separator: "/" as Character).last.map(String.init) ?? ""
-        return name.lowercased().hasSuffix(".json") ? String(name.dropLast(5)) : name
+    /// `method?query` as a call.
+    private static func call(_ command: String, _ results: PHPValue, portal: Int?) -> RESTCall {
+        let parts = command.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let path = parts.first ?? ""
+        let name = path.split(separator: "/" as Character).last.map(String.init) ?? ""
+        let parameters = (try? PHPValue(form: (parts.count > 1 ? parts[1] : "").utf8)) ?? .emptyMap
+        return RESTCall(
+            portal: portal,
+            method: name.lowercased().hasSuffix(".json") ? String(name.dropLast(5)) : name,
+            parameters: resolved(parameters, results),
+            isInBatch: true
+        )
     }
 
     /// `$result[id][field]` stands for what an earlier call of the batch had.

@@ -3,8 +3,7 @@ internal import Foundation
 
 /// b24restdocs, api-reference/events/event-bind.md and its neighbours.
 extension PortalWorld {
-    mutating func bindEvent(_ call: RESTCall, _ caller: RESTCall.Caller) -> RESTResult {
-        guard let index = call.portal else { return .failure(500, "INTERNAL_SERVER_ERROR", "No portal") }
+    mutating func bindEvent(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         guard case .application(let user) = caller else { return Self.wrongAuthType }
         switch wantedBinding(call.parameters, by: user) {
         case .failure(let refusal): return refusal.result
@@ -21,8 +20,7 @@ extension PortalWorld {
         }
     }
 
-    mutating func unbindEvent(_ call: RESTCall, _ caller: RESTCall.Caller) -> RESTResult {
-        guard let index = call.portal else { return .failure(500, "INTERNAL_SERVER_ERROR", "No portal") }
+    mutating func unbindEvent(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         guard case .application(let user) = caller else { return Self.wrongAuthType }
         let event = (call.parameters["event"]?.text ?? "").uppercased()
         guard !event.isEmpty else { return .failure(400, "ERROR_ARGUMENT", "Argument 'EVENT' is null or empty") }
@@ -42,8 +40,7 @@ extension PortalWorld {
         return .result(["count": .int(before - portals[index].bindings.count)])
     }
 
-    func boundEvents(_ call: RESTCall, _ caller: RESTCall.Caller) -> RESTResult {
-        guard let index = call.portal else { return .failure(500, "INTERNAL_SERVER_ERROR", "No portal") }
+    func boundEvents(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         guard case .application(let user) = caller else { return Self.wrongAuthType }
         let rows = portals[index].bindings.filter { Self.isAdministrator(user) || $0.user == user }
         return .result(
@@ -77,8 +74,7 @@ extension PortalWorld {
     }
 
     /// Makes ONAPPTEST, which goes where it is bound.
-    mutating func testEvent(_ call: RESTCall, _ caller: RESTCall.Caller) -> RESTResult {
-        guard let index = call.portal else { return .failure(500, "INTERNAL_SERVER_ERROR", "No portal") }
+    mutating func testEvent(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         guard case .application(let user) = caller else { return Self.wrongAuthType }
         let data: PHPValue = ["QUERY": call.parameters, "LANGUAGE_ID": .text(portals[index].language)]
         emit("ONAPPTEST", data: data, of: index, by: user)

@@ -29,7 +29,7 @@ extension PortalWorld {
         call.parameters = .map(
             parameters.members.filter { !["auth", "access_token"].contains($0.name.lowercased()) }
         )
-        let result = timed(call, caller)
+        let result = timed(call, caller, at: index)
         switch result {
         case .failure(let status, let code, let words): return (.error(status, code, words), code)
         case .result(let value, let more):
@@ -39,27 +39,26 @@ extension PortalWorld {
     }
 
     /// Every method that a portal knows here. The faults of a batch's calls are the batch's matter.
-    mutating func perform(_ call: RESTCall, _ caller: RESTCall.Caller) -> RESTResult {
+    mutating func perform(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         switch call.method.lowercased() {
-        case "event.bind": bindEvent(call, caller)
-        case "event.unbind": unbindEvent(call, caller)
-        case "event.get": boundEvents(call, caller)
+        case "event.bind": bindEvent(call, caller, at: index)
+        case "event.unbind": unbindEvent(call, caller, at: index)
+        case "event.get": boundEvents(call, caller, at: index)
         case "events": bindableEvents(call, caller)
-        case "event.test": testEvent(call, caller)
-        case "app.info": portalApplicationInfo(call, caller)
+        case "event.test": testEvent(call, caller, at: index)
+        case "app.info": portalApplicationInfo(call, caller, at: index)
         case "profile": profile(caller)
         case "server.time": .result(.text(Self.date(Double(now))))
         case "feature.get": feature(call)
         case "scope": scopes(call)
         case "method.get": methodInfo(call)
-        case "batch": batch(call, caller)
+        case "batch": batch(call, caller, at: index)
         default: .failure(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
         }
     }
 
     /// The same, unless the method has used up its operating time.
-    mutating func timed(_ call: RESTCall, _ caller: RESTCall.Caller) -> RESTResult {
-        guard let index = call.portal else { return .failure(500, "INTERNAL_SERVER_ERROR", "No portal") }
+    mutating func timed(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         let method = call.method.lowercased()
         if var spent = portals[index].operating[method] {
             if now >= spent.resetsAt {
@@ -72,7 +71,7 @@ extension PortalWorld {
                 portals[index].operating[method] = spent
             }
         }
-        return perform(call, caller)
+        return perform(call, caller, at: index)
     }
 
     private struct Refusal: Error {

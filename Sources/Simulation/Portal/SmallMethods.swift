@@ -2,8 +2,7 @@ internal import Bitrix24
 
 /// Methods that tell of the portal, the caller and the application.
 extension PortalWorld {
-    func portalApplicationInfo(_ call: RESTCall, _ caller: RESTCall.Caller) -> RESTResult {
-        guard let index = call.portal else { return .failure(500, "INTERNAL_SERVER_ERROR", "No portal") }
+    func portalApplicationInfo(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         guard case .application = caller else {
             return .failure(403, "ACCESS_DENIED", "Application context required")
         }

@@ -36,13 +36,17 @@ struct DevelopmentStage {
 
             """
         try Data(text.utf8).write(to: portals)
-        return try LoadedConfiguration.load(
+        let loaded = try LoadedConfiguration.load(
             ConfigurationOptions.parse([]),
             overrides: [
                 "B24_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrapServers,
                 "B24_JOURNAL_DIRECTORY": directory.appending(path: "journal").path, "B24_PORTALS_FILE": portals.path,
             ]
         )
+        // With an application there is a registry of portals. Its topic has one partition; one that this cluster makes by
+        // itself has four.
+        if loaded.settings.keepsRegistry { try cluster.createTopic(loaded.settings.kafka.registryTopic) }
+        return loaded
     }
 
     func attach(to surroundings: inout BridgeServices.Surroundings, path: String) {

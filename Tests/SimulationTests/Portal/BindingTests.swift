@@ -82,6 +82,13 @@ import Testing
             #expect(result["result_error"]?["b5"]?["error"] == "ERROR_METHOD_NOT_FOUND")
             #expect(answer.text.contains(#""result_total":[]"#))
 
+            let many = PHPValue.list(Array(repeating: "profile", count: 52))
+            let long = try await client.call("batch", ["cmd": many], token: token).result
+            #expect(long?["result"]?.members.count == 50)
+            #expect(long?["result_error"]?["51"]?["error"] == "ERROR_BATCH_LENGTH_EXCEEDED")
+            let text = try await client.call("batch", ["cmd": #"{"a":"profile.json"}"#], token: token).result
+            #expect(text?["result"]?["a"]?["ID"] == "1", "a map as JSON text")
+
             let test = try await client.call("event.test", ["any": "data", "n": ["a": "1"]], token: token)
             #expect(test.result == 1)
             try await wait(for: "ONAPPTEST") { !sink.posted("ONAPPTEST").isEmpty }
