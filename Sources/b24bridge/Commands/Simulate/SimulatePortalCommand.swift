@@ -20,8 +20,8 @@ struct SimulatePortalCommand: AsyncParsableCommand {
             In a first terminal; it prints what the bridge needs, and then one line for each call and each event:
               b24bridge simulate portal
 
-            In a second one, the bridge, with what was printed:
-              b24bridge serve --config b24bridge.yaml
+            In a second one the bridge, with the variables that were printed; --dev brings a Kafka along:
+              b24bridge serve --dev
 
             In a third one, what people do in Bitrix24. Install the application on the first portal: ONAPPINSTALL goes \
             to the bridge, which asks the authorization server about it, and binds its events:

@@ -85,7 +85,9 @@ struct StandInWelcome: Sendable {
                 publicURL: \(publicURL)
                 standIn: \(address)
               secrets:
-                key: …     # openssl rand -base64 32
+                key: …               # openssl rand -base64 32
+              subscriptions:
+                online: [crm.deal]   # the events that are to come
 
             or as variables:
 
@@ -94,6 +96,7 @@ struct StandInWelcome: Sendable {
               export B24_APPLICATION_PUBLIC_URL='\(publicURL)'
               export B24_APPLICATION_STAND_IN='\(address)'
               export B24_SECRETS_KEY="$(openssl rand -base64 32)"
+              export B24_SUBSCRIPTIONS_ONLINE='crm.deal'
 
             Portals:
 
