@@ -68,6 +68,31 @@ import Testing
         #expect(answers == 2_000)
     }
 
+    @Test func `an owner that hangs up answers nothing, and what came behind is not handed over`() throws {
+        let connection = try EmbeddedConnection()
+        connection.handler.answer = nil
+        try connection.send(post("1") + post("2"))
+        let responder = connection.handler.pending[0]
+        responder.hangUp()
+        #expect(try connection.run() == "")
+        #expect(!connection.isOpen)
+        #expect(connection.handler.seen.count == 1)
+        #expect(connection.counters.snapshot.bufferedBodyBytes == 0)
+        responder.respond(.ok)
+        #expect(try connection.output() == "")
+    }
+
+    @Test func `an owner cannot hang up on what is answered`() throws {
+        let connection = try EmbeddedConnection()
+        connection.handler.answer = nil
+        try connection.send(post("1"))
+        let responder = connection.handler.pending[0]
+        responder.respond(.ok)
+        responder.hangUp()
+        #expect(try connection.run() == ok)
+        #expect(connection.isOpen)
+    }
+
     @Test func `the owner is never called from within its own answer`() throws {
         let connection = try EmbeddedConnection()
         connection.handler.answer = nil
