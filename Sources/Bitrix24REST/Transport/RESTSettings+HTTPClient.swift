@@ -15,6 +15,8 @@ extension RESTSettings {
         )
         configuration.httpVersion = .http1Only
         configuration.connectionPool.retryConnectionEstablishment = false
+        // Before the other side hangs up: a refresh sent into that moment may be done without an answer.
+        configuration.connectionPool.idleTimeout = .seconds(5)
         guard standIn.isEmpty else { return configuration }
         configuration.http1_1ConnectionDebugInitializer = { channel in
             let address = channel.remoteAddress.flatMap(HostAddress.init)
