@@ -32,6 +32,7 @@ final class FakeBitrix24: Sendable {
         case text(Int, String, [(name: String, value: String)])
         /// Until `release`.
         case held(Int, JSONValue)
+        case heldText(Int, String)
 
         static func result(_ result: JSONValue) -> Reply { .json(200, ["result": result, "time": [:]]) }
         static func error(_ status: Int, _ code: String, _ description: String = "words") -> Reply {
@@ -131,14 +132,17 @@ final class FakeBitrix24: Sendable {
                         headers: headers
                     )
                 )
-            case .held(let status, let json):
-                let responder = NIOLoopBound(responder, eventLoop: eventLoop)
-                let eventLoop = eventLoop
-                shared.state.withLock { state in
-                    state.held.append {
-                        eventLoop.execute { _ = responder.value.respond(Self.response(status, json)) }
-                    }
-                }
+            case .held(let status, let json): hold(Self.response(status, json), responder)
+            case .heldText(let status, let text):
+                hold(Response(status: ResponseStatus(integerLiteral: status), text: text), responder)
+            }
+        }
+
+        private func hold(_ response: Response, _ responder: Responder) {
+            let responder = NIOLoopBound(responder, eventLoop: eventLoop)
+            let eventLoop = eventLoop
+            shared.state.withLock { state in
+                state.held.append { eventLoop.execute { _ = responder.value.respond(response) } }
             }
         }
 

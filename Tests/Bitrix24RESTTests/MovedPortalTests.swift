@@ -30,6 +30,31 @@ import Testing
         }
     }
 
+    @Test func `who finds the portal moved while another asks for its address goes there too`() async throws {
+        let address = Guarded("")
+        try await withPortal { call, earlier in
+            switch call.path {
+            case "/rest/app.info": return .result(appInfo(endpoint: address.withLock { $0 } + "/new/rest/"))
+            case "/new/rest/server.time": return .result("time")
+            case "/new/rest/events": return .result([])
+            default:
+                // The second one hears of it only when the first one is through.
+                return call.method == "events"
+                    ? .heldText(302, "") : .text(302, "", [])
+            }
+        } _: { client, server, portals in
+            address.withLock { $0 = server.address }
+            async let events = client.events(of: portal)
+            try await until { server.calls("events").count == 1 }
+            let time = try await client.serverTime(of: portal)
+            #expect(time == "time")
+            server.release()
+            #expect(try await events.isEmpty)
+            #expect(server.calls("app.info").count == 1)
+            #expect(portals.moved.count == 1)
+        }
+    }
+
     @Test func `a portal that redirects without having moved is given up`() async throws {
         let address = Guarded("")
         try await withPortal { call, _ in

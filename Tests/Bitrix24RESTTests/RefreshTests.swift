@@ -115,6 +115,34 @@ import Testing
         }
     }
 
+    @Test func `tokens that could not be kept are kept at the next attempt, without another exchange`() async throws {
+        try await FakeBitrix24.with { call, earlier in
+            if call.method == "token" { return earlier == 0 ? .json(200, newTokens(1)) : .error(400, "invalid_grant") }
+            return call.json["auth"] == .string(OAuthTokens.first.access)
+                ? .error(401, "expired_token") : .result("time")
+        } _: { server in
+            let keeps = Guarded(0)
+            let portals = TestPortals { () throws(RESTError) in
+                let number = keeps.withLock {
+                    $0 += 1
+                    return $0
+                }
+                if number == 1 {
+                    throw RESTError(portal: portal, method: "", code: .init("disk"), message: "full")
+                }
+            }
+            portals.add(at: server)
+            try await withClient(at: server, portals) { client, _ in
+                await #expect(throws: RESTError.self) { try await client.serverTime(of: portal) }
+                let time = try await client.serverTime(of: portal)
+                #expect(time == "time")
+            }
+            #expect(server.calls("token").count == 1)
+            #expect(portals.kept.map(\.refresh) == ["refresh1-0123456789abcdef"])
+            #expect(portals.refused.isEmpty)
+        }
+    }
+
     @Test func `a cancelled caller does not lose the tokens that are on their way`() async throws {
         try await withPortal { call, _ in
             call.method == "token" ? .held(200, newTokens(1)) : .error(401, "expired_token")

@@ -59,7 +59,8 @@ extension RESTClient {
     /// One exchange, and the new tokens kept.
     ///
     /// A task of its own, awaited here: whoever cancels the caller must not cancel this, as the exchange makes the old refresh
-    /// token worthless and the new one would be lost on the way. It lasts one request and one `keep`.
+    /// token worthless and the new one would be lost on the way. It lasts one request and one `keep`. New tokens that could not
+    /// be kept are kept by the next exchange, in place of one more that would be refused.
     private func exchange(
         _ tokens: OAuthTokens,
         of memberID: String
@@ -68,8 +69,15 @@ extension RESTClient {
         return await Task { [self] () -> Result<OAuthTokens, RESTError> in
             do throws(RESTError) {
                 let place = try await access.place(of: memberID)
-                let refreshed = try await authorization.refresh(tokens, of: memberID, at: place.authorizationServer)
+                let refreshed: RefreshedTokens
+                if let unkept = unkept.tokens(for: tokens, of: memberID) {
+                    refreshed = unkept
+                } else {
+                    refreshed = try await authorization.refresh(tokens, of: memberID, at: place.authorizationServer)
+                    unkept.add(refreshed, for: tokens, of: memberID)
+                }
                 try await access.keep(refreshed.tokens, of: memberID)
+                unkept.remove(memberID)
                 // It saves a redirect. Should it fail, the next call learns it by that.
                 if !refreshed.clientEndpoint.isEmpty, refreshed.clientEndpoint != place.clientEndpoint {
                     try? await ask(memberID, refreshed.tokens, place)
@@ -84,8 +92,10 @@ extension RESTClient {
     /// Learns where the portal is now, after its old address answered with a redirect.
     ///
     /// - Throws: `error` when it is where it was.
-    func relocate(_ memberID: String, because error: RESTError) async throws(RESTError) {
+    func relocate(_ memberID: String, from old: PortalPlace, because error: RESTError) async throws(RESTError) {
         let place = try await access.place(of: memberID)
+        // Somebody else was told the same.
+        if place.clientEndpoint != old.clientEndpoint { return }
         try await withCurrentTokens(of: memberID) { tokens throws(RESTError) in
             try await ask(memberID, tokens, place)
         }

@@ -9,6 +9,7 @@ package final class RESTClient: Sendable {
     let access: any PortalAccess
     let authorization: AuthorizationServer
     let flights = SharedFlight<OAuthTokens>()
+    let unkept = UnkeptTokens()
     private let transport: Transport
     private let limiter: PortalLimiter
     let operating: OperatingTurns
@@ -87,8 +88,8 @@ package final class RESTClient: Sendable {
         var attempts = CallAttempts(settings.retry)
         while true {
             let tokens = try await currentTokens(of: memberID)
+            let place = try await access.place(of: memberID)
             do throws(RESTError) {
-                let place = try await access.place(of: memberID)
                 var parameters = parameters
                 parameters["auth"] = .string(tokens.access)
                 let request = Transport.Request(
@@ -110,7 +111,7 @@ package final class RESTClient: Sendable {
                     await report(error, with: tokens, of: memberID)
                     throw error
                 case .refresh: _ = try await refreshed(tokens, of: memberID)
-                case .relocate: try await relocate(memberID, because: error)
+                case .relocate: try await relocate(memberID, from: place, because: error)
                 case let action: try await wait(action, error, call)
                 }
             }
