@@ -32,7 +32,7 @@ struct BridgeCommand: AsyncParsableCommand {
         version: BridgeVersion.current,
         subcommands: [
             ServeCommand.self, CheckCommand.self, NormalizeCommand.self, JournalCommand.self, DeadLettersCommand.self,
-            SimulateCommand.self,
+            SubscriptionsCommand.self, SimulateCommand.self,
         ]
     )
 

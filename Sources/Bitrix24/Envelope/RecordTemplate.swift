@@ -95,6 +95,16 @@ package struct TopicTemplate: Sendable {
         }
     }
 
+    /// The topic to which events of this code lead, of one portal.
+    package func name(of code: String, portal memberID: String, domain: String?) -> String {
+        let type = EventCatalog.standard.eventType(for: code.uppercased()) ?? EventCatalog.unknown
+        var name: [UInt8] = []
+        Array(memberID.utf8).withUnsafeBytes { bytes in
+            render(TemplateValues(eventType: type, memberID: bytes, domain: domain, orderID: nil), into: &name)
+        }
+        return String(decoding: name, as: UTF8.self)
+    }
+
     /// Appends a legal topic name: what Kafka forbids becomes `_`, and a name that would be too long is cut and ends in a
     /// digest of the whole.
     func render(_ values: TemplateValues, into output: inout [UInt8]) {

@@ -28,6 +28,11 @@ package struct PortalReport: Sendable, Equatable, Codable {
     package struct Fault: Sendable, Equatable, Codable {
         package let code: String
         package let message: String
+
+        package init(code: String, message: String) {
+            self.code = code
+            self.message = message
+        }
     }
 
     package struct Plan: Sendable, Equatable, Codable {

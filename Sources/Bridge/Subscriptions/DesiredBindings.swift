@@ -5,6 +5,7 @@ package import Bitrix24REST
 package struct DesiredBindings: Sendable, Equatable {
     package let handler: String
     package let all: Set<EventBinding>
+    package let events: Set<String>
     /// Seconds between two ONOFFLINEEVENT.
     package let minTimeout: Int
     /// Among all, those whose code the event catalog does not know.
@@ -23,7 +24,8 @@ package struct DesiredBindings: Sendable, Equatable {
         self.handler = handler
         self.all = all
         minTimeout = declared.minTimeout
-        unknown = Set(all.map(\.event)).filter { EventCatalog.standard.eventType(for: $0) == nil }.sorted()
+        events = Set(all.map(\.event))
+        unknown = events.filter { EventCatalog.standard.eventType(for: $0) == nil }.sorted()
     }
 }
 

@@ -18,4 +18,17 @@ final class StopFlag: Sendable {
         defer { signals.cancel() }
         return try body(stop)
     }
+
+    /// The same for work that awaits.
+    static func raisedBySignals<T>(
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (StopFlag) async throws -> T
+    ) async rethrows -> T {
+        let stop = StopFlag()
+        let signals = Task {
+            for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) { stop.raise() }
+        }
+        defer { signals.cancel() }
+        return try await body(stop)
+    }
 }

@@ -1,0 +1,110 @@
+internal import Bitrix24
+internal import Foundation
+
+/// Orders for the owner of the REST work, given from elsewhere: written into the portal's record, where the owner answers.
+package struct PortalOrders: Sendable {
+    package enum Answer: Sendable {
+        case report(PortalReport)
+        /// Nobody did it in time, or it could not be ordered; words for people.
+        case nothing(String)
+    }
+
+    private let registry: PortalRegistry
+    /// How long nothing may be answered before nobody is expected to.
+    private let patience: Duration
+
+    package init(_ registry: PortalRegistry, patience: Duration) {
+        self.registry = registry
+        self.patience = patience
+    }
+
+    /// No more portals than that are asked at the same time: the owner works on 16.
+    private static let width = 24
+
+    /// Gives the same order to many portals. `answered` is called as each of them is done with, in no order.
+    ///
+    /// - Parameter isStopped: Asked now and then; no more portals are asked once it is true.
+    package func carryOut(
+        _ kind: RegisteredPortal.Order.Kind,
+        at memberIDs: [String],
+        isStopped: @escaping @Sendable () -> Bool = { false },
+        answered: (String, Answer) -> Void
+    ) async {
+        let progress = Progress()
+        await withTaskGroup(of: (String, Answer).self) { group in
+            var rest = memberIDs[...]
+            func next() {
+                guard !isStopped(), let memberID = rest.popFirst() else { return }
+                group.addTask { (memberID, await carryOut(kind, at: memberID, progress, isStopped)) }
+            }
+            for _ in 0..<Self.width { next() }
+            for await (memberID, answer) in group {
+                answered(memberID, answer)
+                next()
+            }
+        }
+    }
+
+    /// Gives one order and waits for what came of it.
+    ///
+    /// - Returns: the order's id as well, which an order to test sends with its event.
+    package func carryOut(
+        _ kind: RegisteredPortal.Order.Kind,
+        at memberID: String,
+        id: String = UUID().uuidString.lowercased()
+    ) async -> Answer {
+        await carryOut(kind, at: memberID, id: id, Progress()) { false }
+    }
+
+    /// When the owner last answered anything.
+    private actor Progress {
+        private(set) var last = ContinuousClock.now
+
+        func made() { last = .now }
+    }
+
+    private func carryOut(
+        _ kind: RegisteredPortal.Order.Kind,
+        at memberID: String,
+        id: String = UUID().uuidString.lowercased(),
+        _ progress: Progress,
+        _ isStopped: @Sendable () -> Bool
+    ) async -> Answer {
+        let order = RegisteredPortal.Order(id: id, kind: kind, at: WallClock.now().milliseconds)
+        do throws(RegistryError) {
+            try await registry.change(memberID) { $0.order = order }
+        } catch {
+            return .nothing("the order could not be given: \(error)")
+        }
+        var answer = Answer.nothing("stopped before it was done")
+        while !isStopped() {
+            if let report = registry.portal(memberID)?.report, report.orderID == id {
+                await progress.made()
+                answer = (try? PortalReport(json: report.json)).map(Answer.report) ?? .nothing(Self.unreadable)
+                break
+            }
+            guard await ContinuousClock.now - progress.last < patience else {
+                answer = .nothing(Self.nobody(patience))
+                break
+            }
+            do { try await Task.sleep(for: .milliseconds(25)) } catch { break }
+        }
+        await withdraw(order, at: memberID)
+        return answer
+    }
+
+    /// Leaves nothing behind. If it fails, the owner forgets it in time.
+    private func withdraw(_ order: RegisteredPortal.Order, at memberID: String) async {
+        _ = try? await registry.change(memberID) { portal in
+            if portal.order?.id == order.id { portal.order = nil }
+            if portal.report?.orderID == order.id { portal.report = nil }
+        }
+    }
+
+    private static let unreadable = "the answer is of a newer bridge; use its own command line"
+
+    private static func nobody(_ patience: Duration) -> String {
+        "no bridge answered within \(patience.components.seconds) s; is one running with this registry (kafka.registryTopic), and "
+            + "has it read it? Its metric b24bridge_registry_owner is 1 at the replica that does this work"
+    }
+}

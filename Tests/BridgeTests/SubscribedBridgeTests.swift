@@ -1,0 +1,202 @@
+import Bitrix24
+import Bitrix24REST
+import Foundation
+import KafkaClient
+import Locks
+import Logging
+import NIOCore
+import NIOPosix
+import Simulation
+import Synchronization
+import Testing
+
+@testable import Bridge
+
+/// A whole bridge before a stand-in for Bitrix24, and the commands that ask it.
+@Suite struct SubscribedBridgeTests {
+    private struct Stage {
+        let standIn: StandIn
+        let bridge: RunningBridge
+        let settings: BridgeSettings
+        let member: String
+
+        func portal() -> RegisteredPortal? { bridge.bridge.registry?.portal(member) }
+
+        func inSession<Value>(_ body: (PortalRegistry) async throws -> Value) async throws -> Value {
+            let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            return try await RegistrySession.run(settings, timeout: .seconds(10), logger: silent, body)
+        }
+    }
+
+    private static func with(_ body: (Stage) async throws -> Void) async throws {
+        try await Kafka.withCluster { cluster in
+            let topic = "registry-\(UUID().uuidString.prefix(8).lowercased())"
+            try cluster.createTopic(topic)
+            let port = try await freePort()
+            try await StandIn.withRunning { standIn in
+                let member = try #require(standIn.memberIDs.first)
+                let address = try await standIn.address
+                let known = Guarded<BridgeSettings?>(nil)
+                try await RunningBridge.with(
+                    servers: cluster.bootstrapServers,
+                    portals: .empty,
+                    adjust: { settings in
+                        settings.http.port = port
+                        settings.keepsRegistry = true
+                        settings.kafka.registryTopic = topic
+                        settings.application.clientID = standIn.settings.clientID
+                        settings.application.clientSecret = Secret(standIn.settings.clientSecret)
+                        settings.application.standIn = address
+                        settings.application.publicURL = "http://127.0.0.1:\(port)"
+                        settings.secrets = .init(current: KeyringTests.key("1"), previous: [])
+                        settings.subscriptions.everywhere.online = ["ONCRMDEALADD"]
+                        let settings = settings
+                        known.withLock { $0 = settings }
+                    },
+                    { bridge in
+                        let settings = try #require(known.withLock { $0 })
+                        try await body(Stage(standIn: standIn, bridge: bridge, settings: settings, member: member))
+                    }
+                )
+            }
+        }
+    }
+
+    /// Registers the portal as an installation that was verified does.
+    private static func install(_ stage: Stage) async throws {
+        _ = await stage.standIn.install("1", at: "http://127.0.0.1:1/none")
+        let tokens = try #require(stage.standIn.makeTokens(of: "1"))
+        let expiry = WallClock.now().milliseconds / 1000 + 3600
+        let sealed = try SealedTokens.seal(
+            OAuthTokens(access: tokens.access, refresh: tokens.refresh, accessExpiresAt: expiry),
+            of: stage.member,
+            with: Keyring(stage.settings.secrets)
+        )
+        let token = try #require(stage.standIn.applicationToken(of: "1"))
+        let digest = String(decoding: TokenDigest(token: Array(token.utf8)).hexadecimal, as: UTF8.self)
+        let domain = try #require(stage.standIn.portal("1")).domain
+        try await stage.bridge.bridge.registry?.change(stage.member) { portal in
+            portal.installation = .init(
+                state: .installed,
+                domain: domain,
+                clientEndpoint: "\(stage.settings.application.standIn)/portal/\(stage.member)/rest/",
+                authorizationServer: "oauth.bitrix.info",
+                status: "L",
+                scope: ["crm"],
+                installedAt: WallClock.now().milliseconds
+            )
+            portal.authorization = .init(
+                sealed: sealed,
+                accessExpiresAt: expiry,
+                refreshedAt: WallClock.now().milliseconds
+            )
+            portal.applicationTokens = .init(digests: [digest])
+        }
+    }
+
+    @Test func `a registered portal is bound, its events arrive, and the commands' orders are answered`() async throws {
+        try await Self.with { stage in
+            try await Self.install(stage)
+            try await wait(for: "connected; \(stage.bridge.logs.lines.suffix(5))") {
+                stage.portal()?.state == .connected
+            }
+            #expect(stage.bridge.metric("reconciles_total", [("outcome", "mended")]) == 1)
+            _ = await stage.standIn.emit("ONCRMDEALADD", id: "4711", portal: "1")
+            try await stage.bridge.waitForDelivery(of: 1, to: "crm.deal")
+
+            try await stage.inSession { registry in
+                let orders = PortalOrders(registry, patience: .seconds(10))
+                guard case .report(let report) = await orders.carryOut(.plan, at: stage.member) else {
+                    return #expect(Bool(false), "no report")
+                }
+                #expect(report.plan?.unchanged == 3 && report.plan?.bind == [] && report.plan?.unbind == [])
+
+                let nonce = UUID().uuidString.lowercased()
+                let watch = TestEventWatch(stage.settings, portal: stage.member, domain: nil, nonce: nonce)
+                #expect(watch.topic == "\(stage.bridge.topicPrefix).app")
+                let obstacle = try await watch.find(within: .seconds(10)) { () -> String? in
+                    switch await orders.carryOut(.test, at: stage.member, id: nonce) {
+                    case .report(let report): report.error.map(\.message)
+                    case .nothing(let words): words
+                    }
+                }
+                #expect(obstacle == nil)
+            }
+            try await wait(for: "nothing left behind") {
+                stage.portal()?.order == nil && stage.portal()?.report == nil
+            }
+            _ = try await stage.bridge.get("/metrics")
+            #expect(stage.bridge.metric("bindings_drift") == 0)
+        }
+    }
+
+    @Test func `a test event that is refused on the way is waited for in vain`() async throws {
+        try await Self.with { stage in
+            try await Self.install(stage)
+            try await wait(for: "connected") { stage.portal()?.state == .connected }
+            stage.standIn.changeApplicationToken(of: "1")
+            try await stage.inSession { registry in
+                let nonce = UUID().uuidString.lowercased()
+                let watch = TestEventWatch(stage.settings, portal: stage.member, domain: nil, nonce: nonce)
+                await #expect(throws: TestEventWatch.Late.self) {
+                    try await watch.find(within: .seconds(1)) { () -> String? in
+                        _ = await PortalOrders(registry, patience: .seconds(10))
+                            .carryOut(.test, at: stage.member, id: nonce)
+                        return nil
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `without a bridge an order ends with words, and leaves nothing behind`() async throws {
+        let registry = PortalRegistry()
+        try await registry.change("p1") { $0.webhooks = .init(digests: ["00"]) }
+        let orders = PortalOrders(registry, patience: .milliseconds(50))
+        guard case .nothing(let words) = await orders.carryOut(.plan, at: "p1") else {
+            return #expect(Bool(false), "somebody answered")
+        }
+        #expect(words.contains("no bridge answered"))
+        #expect(registry.portal("p1")?.order == nil)
+    }
+
+    @Test func `orders to many portals are given side by side, and none after a stop`() async throws {
+        let registry = PortalRegistry()
+        let all = (0..<200).map { "p\($0)" }
+        for memberID in all { try await registry.change(memberID) { $0.webhooks = .init(digests: ["00"]) } }
+        // Answers as an owner does.
+        let answering = Task {
+            for await memberID in registry.changes() {
+                guard let order = registry.portal(memberID)?.order, registry.portal(memberID)?.report == nil else {
+                    continue
+                }
+                try await registry.change(memberID) {
+                    $0.report = .init(orderID: order.id, at: order.at, json: PortalReport().json)
+                }
+            }
+        }
+        defer { answering.cancel() }
+        let orders = PortalOrders(registry, patience: .seconds(10))
+        var answered: Set<String> = []
+        await orders.carryOut(.apply, at: all) { memberID, answer in
+            if case .report = answer { answered.insert(memberID) }
+        }
+        #expect(answered == Set(all))
+        let stop = Guarded(false)
+        var done = 0
+        await orders.carryOut(.apply, at: all, isStopped: { stop.withLock { $0 } }) { _, _ in
+            done += 1
+            if done == 20 { stop.withLock { $0 = true } }
+        }
+        #expect(done < 60)
+    }
+
+    /// Free a moment ago.
+    private static func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(channel.localAddress?.port)
+        try await channel.close()
+        return port
+    }
+}
