@@ -4,8 +4,6 @@ import Foundation
 import KafkaClient
 import Locks
 import Logging
-import NIOCore
-import NIOPosix
 import Simulation
 import Synchronization
 import Testing
@@ -32,7 +30,9 @@ import Testing
         try await Kafka.withCluster { cluster in
             let topic = "registry-\(UUID().uuidString.prefix(8).lowercased())"
             try cluster.createTopic(topic)
-            let port = try await freePort()
+            let reserved = try ReservedPort()
+            defer { withExtendedLifetime(reserved) {} }
+            let port = reserved.number
             try await StandIn.withRunning { standIn in
                 let member = try #require(standIn.memberIDs.first)
                 let address = try await standIn.address
@@ -189,14 +189,5 @@ import Testing
             if done == 20 { stop.withLock { $0 = true } }
         }
         #expect(done < 60)
-    }
-
-    /// Free a moment ago.
-    private static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        let port = try #require(channel.localAddress?.port)
-        try await channel.close()
-        return port
     }
 }
