@@ -65,6 +65,11 @@ package struct RegistryOwnership: Service, CustomStringConvertible {
     /// Is a member of the group until `stop` is raised, and tells each turn. Blocks.
     private func attend(_ feed: AsyncStream<Bool>.Continuation, _ stop: RegistryStop) throws {
         defer { feed.finish() }
+        // Who cannot read the registry is no member, so that one who can has the work.
+        while !parts.registry.isRead {
+            guard !stop.isRaised else { return }
+            stop.wait(.milliseconds(100))
+        }
         let consumer = try KafkaConsumer(parts.topic.ownerGroup())
         defer { consumer.close() }
         try consumer.subscribe(to: [parts.topic.name])
@@ -90,5 +95,6 @@ package struct RegistryOwnership: Service, CustomStringConvertible {
         while !flags.mayLeave.load(ordering: .relaxed), .now < deadline {
             _ = try? consumer.poll(upTo: .milliseconds(20))
         }
+        consumer.unsubscribe(timeout: .seconds(1))
     }
 }

@@ -14,6 +14,7 @@ struct RegistryServices {
         _ portals: PortalStore,
         _ health: HealthModel,
         _ surroundings: BridgeServices.Surroundings,
+        timeout: Duration = .seconds(10),
         work: @escaping @Sendable (PortalRegistry) async -> Void = { _ in }
     ) {
         guard settings.keepsRegistry else { return nil }
@@ -32,7 +33,7 @@ struct RegistryServices {
             status: RegistryStatusBox(),
             health: health,
             maxRecordBytes: settings.kafka.maxRecordBytes,
-            timeout: .seconds(10),
+            timeout: timeout,
             logger: surroundings.logger
         )
         services = [

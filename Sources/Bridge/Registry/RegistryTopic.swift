@@ -118,7 +118,7 @@ package struct RegistryTopic: Sendable {
             properties: properties.merging(
                 [
                     // Brokers allow no shorter one (group.min.session.timeout.ms).
-                    "session.timeout.ms": "6000", "heartbeat.interval.ms": "2000",
+                    "session.timeout.ms": "6000", "heartbeat.interval.ms": "1000",
                     // A replica that joins takes nothing from the owner.
                     "partition.assignment.strategy": "cooperative-sticky",
                 ],

@@ -23,7 +23,11 @@ struct DevelopmentStage {
         cluster = try MockCluster()
         directory = FileManager.default.temporaryDirectory.appending(path: "b24bridge-dev-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        // The in-process cluster does not answer those who create topics, and makes them with several partitions.
+        try cluster.createTopic(Self.registryTopic)
     }
+
+    private static let registryTopic = "bitrix24.bridge.portals"
 
     /// Defaults, with what is brought along; B24_ variables still count, so that a port can be chosen.
     func configuration() throws -> LoadedConfiguration {
@@ -39,7 +43,7 @@ struct DevelopmentStage {
         let loaded = try LoadedConfiguration.load(
             ConfigurationOptions.parse([]),
             overrides: [
-                "B24_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrapServers,
+                "B24_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrapServers, "B24_KAFKA_REGISTRY_TOPIC": Self.registryTopic,
                 "B24_JOURNAL_DIRECTORY": directory.appending(path: "journal").path, "B24_PORTALS_FILE": portals.path,
             ]
         )
