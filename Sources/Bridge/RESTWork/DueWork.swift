@@ -21,7 +21,8 @@ struct DueWork: Sendable, Equatable {
     /// - Returns: `nil` when nothing is to be done until the portal changes.
     init?(_ portal: RegisteredPortal, fingerprint: String, _ attempts: PortalAttempts, _ pace: WorkPace) {
         if let order = portal.order, portal.report?.orderID != order.id {
-            self.init(.order(order), at: 0)
+            // Before everything else that waits, also at other portals.
+            self.init(.order(order), at: .min)
             return
         }
         let due =
@@ -47,18 +48,19 @@ struct DueWork: Sendable, Equatable {
             let authorization = portal.authorization, authorization.needed == nil, authorization.sealed != nil
         else { return [] }
         var due: [DueWork] = []
-        if let bindings = portal.bindings, bindings.installedAt >= installation.installedAt, bindings.error == nil,
-            bindings.fingerprint == fingerprint
-        {
-            // The event that brings the token must be bound before it can come.
-            if portal.awaitsToken {
-                due.append(DueWork(.requestToken, at: max(attempts.nextTestAt, attempts.notBefore)))
-            }
+        let bindings = portal.bindings.flatMap { bindings in
+            bindings.installedAt >= installation.installedAt && bindings.error == nil ? bindings : nil
+        }
+        if let bindings, bindings.fingerprint == fingerprint {
             if let at = pace.nextReconcile(of: portal.memberID, after: bindings.reconciledAt) {
                 due.append(DueWork(.reconcile, at: max(at, attempts.notBefore)))
             }
         } else {
             due.append(DueWork(.reconcile, at: attempts.notBefore))
+        }
+        // The event that brings the token must be bound before it can come.
+        if bindings != nil, portal.awaitsToken {
+            due.append(DueWork(.requestToken, at: max(attempts.nextTestAt, attempts.notBefore)))
         }
         let keepAlive = max(authorization.refreshedAt + pace.keepAliveAge, attempts.nextRenewalAt, attempts.notBefore)
         return due + [DueWork(.keepAlive, at: keepAlive)]

@@ -111,7 +111,11 @@ package struct RESTWork: Sendable {
             if due.kind == .requestToken { attempts.tested(at: now(), pace) }
             do throws(Failure) {
                 try await carryOut(due.kind, portal)
-                if due.kind == .reconcile { attempts.succeeded() }
+                if due.kind == .reconcile {
+                    // What was refused is not asked for at once again.
+                    let isRefused = registry.portal(memberID)?.bindings?.error != nil
+                    if isRefused { attempts.failed(at: now(), pace) } else { attempts.succeeded() }
+                }
                 if due.kind == .keepAlive { attempts.renewed(at: now()) }
             } catch {
                 // Nothing is to be told of the portal then.

@@ -21,7 +21,8 @@ package struct RESTWorkMetrics: Sendable {
     private static let codes = [
         "access_denied", "application_not_found", "error_event_not_found", "error_oauth", "expired_token",
         "forbidden_address", "insufficient_scope", "internal_server_error", "invalid_client", "invalid_credentials",
-        "invalid_grant", "moved", "no_tokens", "not_installed", "not_json", "operation_time_limit", "overload_limit",
+        "invalid_grant", "moved", "no_tokens", "not_administrator", "not_installed", "not_json", "operation_time_limit",
+        "overload_limit",
         "payment_required", "portal_deleted", "query_limit_exceeded", "unreachable", "user_access_error",
         "wrong_license",
     ]

@@ -37,8 +37,30 @@ struct Reconciler: Sendable {
     }
 
     func plan(_ memberID: String) async throws(RESTError) -> BindingPlan {
-        plan(try await client.bindings(of: memberID))
+        let plan = plan(try await client.bindings(of: memberID))
+        try await checkRights(memberID, for: plan)
+        return plan
     }
+
+    /// Who is no administrator sees his own bindings only, and what he binds is tied to him: he would bind everything a second
+    /// time, and each event would come twice.
+    ///
+    /// Source: b24restdocs, api-reference/events/event-bind.md and event-get.md
+    private func checkRights(_ memberID: String, for plan: BindingPlan) async throws(RESTError) {
+        guard !plan.isEmpty else { return }
+        if let profile = try await client.profile(of: memberID), profile.isAdministrator { return }
+        throw RESTError(
+            portal: memberID,
+            method: "event.bind",
+            code: Self.notAdministrator,
+            message:
+                "the user in whose name the bridge calls is no administrator of the portal; an administrator must open the "
+                + "application there, or install it again"
+        )
+    }
+
+    /// One of ours.
+    static let notAdministrator = RESTError.Code("not_administrator")
 
     private func plan(_ present: [EventBinding]) -> BindingPlan {
         BindingPlan(desired: desired.all, present: present, ownership: ownership)
@@ -48,6 +70,7 @@ struct Reconciler: Sendable {
     func reconcile(_ memberID: String) async throws(RESTError) -> Outcome {
         var present = try await client.bindings(of: memberID)
         var outcome = Outcome(plan: plan(present))
+        try await checkRights(memberID, for: outcome.plan)
         if !outcome.plan.bind.isEmpty {
             let calls = outcome.plan.bind.map {
                 BatchCall.bind($0, minTimeout: $0.event == EventSelection.wakeUp ? Int64(desired.minTimeout) : nil)

@@ -83,6 +83,10 @@ package struct PortalOrders: Sendable {
                 answer = (try? PortalReport(json: report.json)).map(Answer.report) ?? .nothing(Self.unreadable)
                 break
             }
+            // Somebody else's order may have taken its place.
+            if registry.portal(memberID)?.order?.id != id {
+                _ = try? await registry.change(memberID) { $0.order = order }
+            }
             guard await ContinuousClock.now - progress.last < patience else {
                 answer = .nothing(Self.nobody(patience))
                 break
