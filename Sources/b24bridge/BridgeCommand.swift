@@ -23,6 +23,9 @@ struct BridgeCommand: AsyncParsableCommand {
             Prove that what is answered 200 arrives in Kafka:
               b24bridge simulate events --config b24bridge.yaml --verify
 
+            See what portals are to send, and prove that it arrives:
+              b24bridge subscriptions --help
+
             Look into a journal, send what waits in it:
               b24bridge journal --help
 

@@ -183,6 +183,23 @@ import Testing
         }
     }
 
+    @Test func `a refresh whose answer nobody saw is tried once more with the stored token, which is spent by then`()
+        async throws
+    {
+        try await OwnerStage.with { stage in
+            stage.standIn.expireAccessTokens(of: "1")
+            stage.standIn.inject(.answerLost, method: "oauth/token")
+            try await stage.owning {
+                try await stage.waitFor("need") { $0.state == .needsAuthorization }
+                #expect(stage.standIn.calls(of: "oauth/token").count == 2)
+                #expect(try stage.portal("1").applicationTokens?.digests == ["00"], "its events are taken all the same")
+                let authorization = try stage.authorize("1")
+                try await stage.registry.change(try stage.member("1")) { $0.authorization = authorization }
+                try await stage.waitForConnection()
+            }
+        }
+    }
+
     @Test func `an expired access token is renewed on the way, and the new ones are kept`() async throws {
         try await OwnerStage.with { stage in
             stage.standIn.expireAccessTokens(of: "1")

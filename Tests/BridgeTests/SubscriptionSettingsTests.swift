@@ -123,6 +123,16 @@ import Testing
         #expect(Set(others + [one]).count == 6)
     }
 
+    @Test func `who is no application cannot subscribe`() throws {
+        let yaml = "kafka: {bootstrapServers: \"broker:9092\"}\nsubscriptions: {online: [crm.deal]}"
+        let error = #expect(throws: ConfigurationFaults.self) {
+            let reader = try ConfigurationReader.parse(yaml: yaml, name: "bridge.yaml")
+            _ = try BridgeSettings(reading: reader, hostName: "host-1")
+            try reader.finish()
+        }
+        #expect(error?.faults.map(\.key) == ["subscriptions"])
+    }
+
     @Test func `all faults are told together`() throws {
         let faults = try Self.faults(
             """

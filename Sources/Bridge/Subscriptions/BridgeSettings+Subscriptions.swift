@@ -43,6 +43,9 @@ extension BridgeSettings {
             in: .zero ... .seconds(90 * 86_400)
         )
         subscriptions.everywhere = Self.declared(reader, otherwise: subscriptions.everywhere)
+        if !application.isConfigured, reader.has("online") || reader.has("offline") || reader.has("portals") {
+            reader.fault("", "can be made by an application only; set application.clientId and clientSecret")
+        }
         for entry in reader.sections("portals") {
             let memberID = entry.requiredString("memberId")
             if !memberID.isEmpty, subscriptions.portals[memberID] != nil {
