@@ -165,8 +165,9 @@ import Testing
         let all = (0..<200).map { "p\($0)" }
         for memberID in all { try await registry.change(memberID) { $0.webhooks = .init(digests: ["00"]) } }
         // Answers as an owner does.
+        let changes = registry.changes()
         let answering = Task {
-            for await memberID in registry.changes() {
+            for await memberID in changes {
                 guard let order = registry.portal(memberID)?.order, registry.portal(memberID)?.report == nil else {
                     continue
                 }
