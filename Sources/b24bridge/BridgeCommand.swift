@@ -35,7 +35,7 @@ struct BridgeCommand: AsyncParsableCommand {
         version: BridgeVersion.current,
         subcommands: [
             ServeCommand.self, CheckCommand.self, NormalizeCommand.self, JournalCommand.self, DeadLettersCommand.self,
-            SubscriptionsCommand.self, SimulateCommand.self,
+            PortalsCommand.self, SubscriptionsCommand.self, SimulateCommand.self,
         ]
     )
 

@@ -123,6 +123,7 @@ import Testing
             let topic = try RunningRegistry.newTopic(on: cluster)
             let directory = try TemporaryDirectory()
             let before = try RunningRegistry("a", servers: cluster.bootstrapServers, topic: topic, directory: directory)
+            try await before.waitUntilRead()
             try await before.order("1", of: "m")
             try await before.stop()
             let other = BridgeSettings.Secrets(current: KeyringTests.key("2"), previous: [])

@@ -55,7 +55,7 @@ package enum PortalFile {
             if !memberID.isEmpty, !seen.insert(memberID).inserted {
                 entry.fault("memberId", "stands twice; give each portal one entry with all its tokens")
             }
-            if memberID.utf8.count > 128 || !memberID.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
+            if !memberID.isEmpty, !RegistryRecord.isMemberID(memberID) {
                 entry.fault("memberId", "must be the portal's member_id, normally 32 hexadecimal digits")
             }
             let domain = entry.optionalString("domain")

@@ -70,6 +70,31 @@ package final class PortalRegistry: Sendable {
         }
     }
 
+    /// Takes in what `entry` knows that is newer, as from another cluster.
+    ///
+    /// - Returns: whether that was anything.
+    /// - Throws: as `change` does.
+    package func merge(_ entry: RegistryEntry) async throws(RegistryError) -> Bool {
+        if state.withLock({ $0.registry.entries[entry.memberID]?.covers(entry) ?? false }) { return false }
+        _ = try await request(entry.memberID, .kafka) { known, clock in
+            if let stamp = entry.newestStamp { clock.observe(stamp) }
+            return known.merge(entry)
+        }
+        return true
+    }
+
+    /// Puts another form of the same in place of a part. See `RegistryEntry.rewrite`.
+    ///
+    /// - Throws: as `change` does.
+    func rewrite(
+        _ memberID: String,
+        _ part: RegisteredPortal.Part,
+        _ mark: String,
+        _ body: @escaping @Sendable (inout RegisteredPortal) -> Void
+    ) async throws(RegistryError) {
+        _ = try await request(memberID, .kafka) { entry, _ in entry.rewrite(part, mark, body) }
+    }
+
     private func request(
         _ memberID: String,
         _ durability: Durability,
@@ -186,7 +211,8 @@ package final class PortalRegistry: Sendable {
     /// Grows with each change.
     var version: Int { state.withLock { $0.registry.version } }
 
-    var entries: [RegistryEntry] { state.withLock { Array($0.registry.entries.values) } }
+    /// Also of portals that were taken out.
+    package var entries: [RegistryEntry] { state.withLock { Array($0.registry.entries.values) } }
 
     /// How many portals there are in each state, and how many changes are not confirmed.
     package func census() -> (states: [RegisteredPortal.State: Int], unconfirmed: Int) {

@@ -54,6 +54,21 @@ package struct RegistryEntry: Sendable, Equatable {
         return true
     }
 
+    /// Writes a part in another form that says the same. Its time stays, so that every change made elsewhere since counts more,
+    /// also one that is not known here yet; `mark` makes it the later of the two forms.
+    mutating func rewrite(
+        _ part: RegisteredPortal.Part,
+        _ mark: String,
+        _ body: (inout RegisteredPortal) -> Void
+    ) -> Bool {
+        guard let stamp = stamps[part] else { return false }
+        var rewritten = portal
+        body(&rewritten)
+        guard !rewritten.agrees(with: portal, in: part) else { return false }
+        set(part, of: rewritten, at: RegistryStamp(time: stamp.time, replica: "\(stamp.replica)+\(mark)"))
+        return true
+    }
+
     package mutating func remove(at stamp: RegistryStamp) {
         removedAt = stamp
         let empty = RegisteredPortal(memberID: memberID)

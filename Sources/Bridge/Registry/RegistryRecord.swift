@@ -40,6 +40,37 @@ package enum RegistryRecord {
         return try entry(memberID: memberID, json: value)
     }
 
+    /// Whether this can name a portal: 1 to 128 characters of ASCII that are neither blanks nor control characters.
+    package static func isMemberID(_ text: String) -> Bool {
+        (1...longestMemberID).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+
+    /// One line, of which `entry(line:)` makes the same again: for moving portals to another cluster. What is sealed stays
+    /// sealed.
+    package static func line(of entry: RegistryEntry) -> [UInt8] {
+        var stored = StoredEntry(entry)
+        stored.memberID = entry.memberID
+        guard let data = try? encoder.encode(stored) else { preconditionFailure("a portal cannot be written as JSON") }
+        return Array(data)
+    }
+
+    /// - Throws: `unreadable`.
+    package static func entry(line: [UInt8]) throws(RegistryError) -> RegistryEntry {
+        do {
+            let stored = try decoder.decode(StoredEntry.self, from: Data(line))
+            guard let memberID = stored.memberID, isMemberID(memberID) else {
+                throw RegistryError(.unreadable, "it names no memberId")
+            }
+            return try stored.entry(memberID: memberID)
+        } catch let error as RegistryError {
+            throw error
+        } catch is StoredEntry.NewerVersion {
+            throw RegistryError(.unreadable, "it was written by a newer bridge")
+        } catch {
+            throw RegistryError(.unreadable, "it is no line of portals export")
+        }
+    }
+
     package static func entry(memberID: String, json: [UInt8]) throws(RegistryError) -> RegistryEntry {
         do {
             return try decoder.decode(StoredEntry.self, from: Data(json)).entry(memberID: memberID)

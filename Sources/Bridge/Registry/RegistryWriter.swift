@@ -134,9 +134,8 @@ final class RegistryWriter {
     }
 
     private func isLegal(_ entry: RegistryEntry) -> Bool {
-        let key = entry.memberID.utf8.count
-        guard (1...RegistryRecord.longestMemberID).contains(key) else { return false }
-        return key + (RegistryRecord.value(of: entry)?.count ?? 0) <= maxRecordBytes
+        guard RegistryRecord.isMemberID(entry.memberID) else { return false }
+        return entry.memberID.utf8.count + (RegistryRecord.value(of: entry)?.count ?? 0) <= maxRecordBytes
     }
 
     // MARK: Kafka

@@ -13,6 +13,9 @@ package enum SealedTokens {
     /// Sealed under this, tokens cannot be moved to another portal's record.
     static func context(of memberID: String) -> String { "portal/\(memberID)/tokens" }
 
+    /// Under which a portal's incoming webhook is sealed.
+    static func webhookContext(of memberID: String) -> String { "portal/\(memberID)/webhook" }
+
     /// - Throws: `noKey`.
     package static func seal(_ tokens: OAuthTokens, of memberID: String, with keyring: Keyring) throws(KeyringError)
         -> SealedText

@@ -25,6 +25,9 @@ package struct Keyring: Sendable {
 
     package var canSeal: Bool { current != nil }
 
+    /// Of the key that seals.
+    package var currentKeyID: String? { current?.id }
+
     /// - Parameter context: Where the text belongs, such as `portal/<member_id>/tokens`. It opens under the same context only,
     ///   so that nobody can move it to another place. It is not kept in the text.
     /// - Throws: `noKey`.
@@ -59,6 +62,9 @@ package struct Keyring: Sendable {
     package func openText(_ sealed: SealedText, context: String) throws(KeyringError) -> String {
         String(decoding: try open(sealed, context: context), as: UTF8.self)
     }
+
+    /// Whether there is a key of this id.
+    package func has(_ keyID: String) -> Bool { all.contains { $0.id == keyID } }
 
     /// Whether it was sealed under today's key. What was not is to be sealed anew before its key may be forgotten.
     package func isCurrent(_ sealed: SealedText) -> Bool { current != nil && sealed.keyID == current?.id }

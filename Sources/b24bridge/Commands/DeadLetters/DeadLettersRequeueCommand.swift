@@ -10,8 +10,8 @@ struct DeadLettersRequeueCommand: AsyncParsableCommand {
         abstract: "Publish refused events whose token is known by now.",
         discussion: """
             Letters that were refused for an unknown portal or a wrong token, and whose token is now one of that portal's \
-            in the portals' file, are sent to the topics where their events belong, with the time of their receipt. \
-            Everything else is left. See first what would happen:
+            in the portals' file or the registry, are sent to the topics where their events belong, with the time of their \
+            receipt. Everything else is left. See first what would happen:
 
               b24bridge dead-letters requeue --config b24bridge.yaml --dry-run
 
@@ -39,12 +39,23 @@ struct DeadLettersRequeueCommand: AsyncParsableCommand {
         ignoreBrokenPipes()
         let loaded = try LoadedConfiguration.load(configuration)
         try await loaded.settings.withKafkaTokens {
-            if dryRun { try show(loaded) } else { try send(loaded) }
+            let readmission = Readmission(settings: loaded.settings, portals: try await portals(loaded))
+            if dryRun { try show(loaded, readmission) } else { try send(loaded, readmission) }
         }
     }
 
-    private func show(_ loaded: LoadedConfiguration) throws {
-        var readmission = Readmission(settings: loaded.settings, portals: loaded.portals)
+    /// Those of the file and of the registry, as the receiver has them.
+    private func portals(_ loaded: LoadedConfiguration) async throws -> PortalDirectory {
+        guard loaded.settings.keepsRegistry else { return loaded.portals }
+        let portals = PortalStore(loaded.portals)
+        try await loaded.settings.withRegistry(patience: .seconds(selection.timeout)) { registry in
+            portals.registered(registry.memberIDs.map { ($0, registry.portal($0)) })
+        }
+        return portals.directory
+    }
+
+    private func show(_ loaded: LoadedConfiguration, _ readmission: Readmission) throws {
+        var readmission = readmission
         var record = EventRecord()
         var rows: [PlannedLetter] = []
         try selection.read(loaded.settings) { letter in
@@ -67,8 +78,8 @@ struct DeadLettersRequeueCommand: AsyncParsableCommand {
         writeToStandardError("dead letters: \(rows.count { $0.topic != nil }) of \(rows.count) would be sent\n")
     }
 
-    private func send(_ loaded: LoadedConfiguration) throws {
-        var readmission = Readmission(settings: loaded.settings, portals: loaded.portals)
+    private func send(_ loaded: LoadedConfiguration, _ readmission: Readmission) throws {
+        var readmission = readmission
         var record = EventRecord()
         let sender = try RecordSender(settings: loaded.settings, timeout: .seconds(selection.timeout))
         defer { sender.close() }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Bridge
 import Foundation
-import Logging
 
 /// How the owner of the REST work is asked.
 struct AskingOptions: ParsableArguments {
@@ -22,19 +21,9 @@ struct AskingOptions: ParsableArguments {
     /// - Throws: `ExitCode` after it has said what is wrong.
     func withRegistry<Value>(
         _ settings: BridgeSettings,
-        isolation: isolated (any Actor)? = #isolation,
         _ body: (PortalRegistry) async throws -> Value
     ) async throws -> Value {
-        guard settings.keepsRegistry else {
-            throw usage("there is no registry of portals: set application.clientId, or portals.registry to true")
-        }
-        let silent = Logger(label: "b24bridge") { _ in SwiftLogNoOpLogHandler() }
-        do {
-            return try await RegistrySession.run(settings, timeout: patience, logger: silent, body)
-        } catch let error as RegistryError {
-            writeToStandardError("\(error). Check kafka.bootstrapServers, kafka.registryTopic and the rights on it.\n")
-            throw ExitCode.failure
-        }
+        try await settings.withRegistry(patience: patience, body)
     }
 }
 
