@@ -75,3 +75,15 @@ package func createTopic(
         timeout: timeout
     )
 }
+
+/// The settings of a topic by name, those that it has of the brokers' defaults included, with a short-lived client of its
+/// own. Blocks for up to `timeout` and a second.
+package func topicSettings(
+    of topic: String,
+    on configuration: ProducerConfiguration,
+    timeout: Duration
+) throws(KafkaError) -> [String: String] {
+    let client = try QueryClient(configuration)
+    defer { client.close() }
+    return try client.topicSettings(of: topic, timeout: timeout)
+}

@@ -78,7 +78,6 @@ final class QueryClient {
         properties: [String: String],
         timeout: Duration
     ) throws(KafkaError) {
-        var refused: KafkaErrorCode?
         var topic: OpaquePointer?
         let words = withErrorText { text, size in
             topic = rd_kafka_NewTopic_new(name, Int32(partitions), Int32(replicationFactor), text, size)
@@ -88,33 +87,79 @@ final class QueryClient {
         defer { rd_kafka_NewTopic_destroy(topic) }
         for (key, value) in properties { rd_kafka_NewTopic_set_config(topic, key, value) }
 
-        guard let options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS),
-            let answers = rd_kafka_queue_new(client)
+        let event = try ask(RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout: timeout) { options, answers in
+            var list: [OpaquePointer?] = [topic]
+            rd_kafka_CreateTopics(client, &list, 1, options, answers)
+        }
+        defer { rd_kafka_event_destroy(event) }
+        try throwRefusal(in: event)
+    }
+
+    func topicSettings(of topic: String, timeout: Duration) throws(KafkaError) -> [String: String] {
+        guard let resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic) else {
+            throw KafkaError(code: .invalidArgument)
+        }
+        defer { rd_kafka_ConfigResource_destroy(resource) }
+        let event = try ask(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout: timeout) { options, answers in
+            var list: [OpaquePointer?] = [resource]
+            rd_kafka_DescribeConfigs(client, &list, 1, options, answers)
+        }
+        defer { rd_kafka_event_destroy(event) }
+        try throwError(of: event)
+        var count = 0
+        guard let result = rd_kafka_event_DescribeConfigs_result(event),
+            let resources = rd_kafka_DescribeConfigs_result_resources(result, &count), count > 0,
+            let answer = resources[0]
         else { throw KafkaError(code: .failed) }
+        let code = KafkaErrorCode(rd_kafka_ConfigResource_error(answer))
+        guard code == .noError else {
+            let words = rd_kafka_ConfigResource_error_string(answer).map { redactor.redact(String(cString: $0)) }
+            throw KafkaError(code: code, message: words)
+        }
+        var settings: [String: String] = [:]
+        let entries = rd_kafka_ConfigResource_configs(answer, &count)
+        for index in 0..<count {
+            guard let entry = entries?[index], let name = rd_kafka_ConfigEntry_name(entry) else { continue }
+            settings[String(cString: name)] = rd_kafka_ConfigEntry_value(entry).map { String(cString: $0) }
+        }
+        return settings
+    }
+
+    /// Sends a request of the admin protocol and waits for its answer, which the caller destroys.
+    private func ask(
+        _ operation: rd_kafka_admin_op_t,
+        timeout: Duration,
+        _ send: (_ options: OpaquePointer, _ answers: OpaquePointer) -> Void
+    ) throws(KafkaError) -> OpaquePointer {
+        guard let options = rd_kafka_AdminOptions_new(client, operation), let answers = rd_kafka_queue_new(client)
+        else {
+            throw KafkaError(code: .failed)
+        }
         defer {
             rd_kafka_AdminOptions_destroy(options)
             rd_kafka_queue_destroy(answers)
         }
         let patience = timeout.timeoutMilliseconds
         _ = withErrorText { text, size in
-            refused = KafkaErrorCode(rd_kafka_AdminOptions_set_request_timeout(options, patience, text, size))
-            return refused == .noError
+            rd_kafka_AdminOptions_set_request_timeout(options, patience, text, size) == RD_KAFKA_RESP_ERR_NO_ERROR
         }
-        var list: [OpaquePointer?] = [topic]
-        rd_kafka_CreateTopics(client, &list, 1, options, answers)
+        send(options, answers)
         guard let event = rd_kafka_queue_poll(answers, patience + 1000) else {
             throw KafkaError(code: .timedOut, message: "the cluster did not answer within \(timeout)")
         }
-        defer { rd_kafka_event_destroy(event) }
-        try throwRefusal(in: event)
+        return event
     }
 
-    private func throwRefusal(in event: OpaquePointer) throws(KafkaError) {
+    private func throwError(of event: OpaquePointer) throws(KafkaError) {
         let code = KafkaErrorCode(rd_kafka_event_error(event))
         guard code == .noError else {
             let words = rd_kafka_event_error_string(event).map { redactor.redact(String(cString: $0)) }
             throw KafkaError(code: code, message: words)
         }
+    }
+
+    private func throwRefusal(in event: OpaquePointer) throws(KafkaError) {
+        try throwError(of: event)
         var count = 0
         guard let result = rd_kafka_event_CreateTopics_result(event),
             let topics = rd_kafka_CreateTopics_result_topics(result, &count)

@@ -41,12 +41,17 @@ package struct BridgeCheck: Sendable {
         findings.append(checkJournal(settings.journalConfiguration, maxBytes: settings.journal.maxBytes))
         // It is opened with the main journal's quota on top; what counts is its own.
         findings.append(checkJournal(settings.parkedConfiguration, maxBytes: settings.parkedMaxBytes))
-        findings += checkKafka()
+        let kafka = checkKafka()
+        findings += kafka
+        // A cluster that does not answer is told once.
+        if kafka.contains(where: { $0.subject.hasPrefix("kafka ") && $0.grade == .good }) {
+            findings += checkRegistry()
+        }
         return findings
     }
 
     private func checkPortals() -> Finding {
-        portals.count > 0
+        portals.count > 0 || settings.keepsRegistry
             ? Finding(grade: .good, subject: "portals", text: "\(portals.count) in \(settings.portalsFile)")
             : Finding(
                 grade: .warning,

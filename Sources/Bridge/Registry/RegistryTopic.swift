@@ -50,6 +50,11 @@ package struct RegistryTopic: Sendable {
         }
     }
 
+    /// - Throws: also when the credentials may not describe configurations.
+    func cleanupPolicy(timeout: Duration) throws(KafkaError) -> String? {
+        try topicSettings(of: name, on: producer, timeout: timeout)["cleanup.policy"]
+    }
+
     /// Makes the topic if it is missing.
     ///
     /// - Throws: `topic`, with the command that makes it.
