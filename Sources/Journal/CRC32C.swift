@@ -1,12 +1,12 @@
 /// CRC-32C (Castagnoli, polynomial 0x1EDC6F41, reflected), as iSCSI uses it (RFC 3720, appendix B.4 has test vectors).
 ///
 /// Slicing by eight: eight tables, eight bytes a step.
-struct CRC32C {
+package struct CRC32C {
     private var state: UInt32 = .max
 
     var value: UInt32 { ~state }
 
-    static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    package static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         var crc = CRC32C()
         crc.update(bytes)
         return crc.value

@@ -13,15 +13,7 @@ extension BracketForm {
             body.append(UInt8(ascii: "="))
             FormText.append(value.utf8, to: &body)
         }
-        var fault: FormError?
-        body.withUnsafeBytes { body in
-            do throws(FormError) {
-                try decode(body)
-            } catch {
-                fault = error
-            }
-        }
-        if let fault { throw fault }
+        try decode(body)
         removeStandIns()
     }
 

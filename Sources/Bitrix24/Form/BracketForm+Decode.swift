@@ -1,4 +1,17 @@
 extension BracketForm {
+    /// The same as of a buffer.
+    package mutating func decode(_ body: [UInt8]) throws(FormError) {
+        var fault: FormError?
+        body.withUnsafeBytes { body in
+            do throws(FormError) {
+                try decode(body)
+            } catch {
+                fault = error
+            }
+        }
+        if let fault { throw fault }
+    }
+
     /// Replaces what the form holds by what `parse_str` makes of `body`.
     ///
     /// - Throws: `FormError` when the body is over a limit. The form then holds nothing of use.
