@@ -72,6 +72,7 @@ let package = Package(
                 nioFoundationCompat,
                 nioHTTP1, nioPosix, unixSignals,
             ],
+            resources: [.embedInCode("Installation/Page/install-page.html")],
             swiftSettings: settings
         ),
         // Stand-ins that ship with the product: the queue server of Bitrix24 and the proof that nothing was lost.

@@ -27,6 +27,10 @@ package struct BridgeMetrics: Sendable {
     let deadLettersDropped: Counter
     let senderListFailures: [String: Counter]
 
+    let awaitingToken: Counter
+    let installsVerified: [String: Counter]
+    let installsRefused: [String: Counter]
+
     let committed: Counter
     let commitTime: Timer
     let syncTime: Timer
@@ -59,6 +63,7 @@ package struct BridgeMetrics: Sendable {
     enum LossReason: String, CaseIterable {
         case journalFull = "journal-full"
         case parkedFull = "parked-full"
+        case waitingFull = "waiting-full"
         case diskFailure = "disk-failure"
         case overload
         case shutdown
@@ -92,6 +97,9 @@ package struct BridgeMetrics: Sendable {
         deadLetters = counters("dead_letters", "reason", DeadLetterReason.allCases.map(\.rawValue))
         deadLettersDropped = counter("dead_letters_dropped")
         senderListFailures = counters("sender_list_failures", "list", SenderList.allCases.map(\.rawValue))
+        awaitingToken = counter("events_awaiting_token")
+        installsVerified = counters("installs_verified", "kind", UnverifiedCall.Kind.allCases.map(\.rawValue))
+        installsRefused = counters("installs_refused", "reason", InstallRefusal.allCases.map(\.rawValue))
         committed = counter("records_committed")
         commitTime = timer("journal_commit")
         syncTime = timer("journal_sync")
@@ -128,6 +136,15 @@ package struct BridgeMetrics: Sendable {
         ("events_lost_total", "Events answered 503: Bitrix24 will not send them again."),
         ("dead_letters_total", "Dead letters written, by reason."),
         ("dead_letters_dropped_total", "Dead letters left out because their budget was used up."),
+        (
+            "events_awaiting_token_total",
+            "Events parked until their portal's application token is known. Later they are admitted or refused."
+        ),
+        ("installs_verified_total", "Calls about installations that the authorization server confirmed, by kind."),
+        ("installs_refused_total", "Calls about installations that were not taken or not believed, by reason."),
+        ("waiting_records", "Events that wait for their portal's application token."),
+        ("waiting_bytes", "Their bytes on disk, of 64 MiB."),
+        ("install_inbox_calls", "Calls about installations that wait to be verified."),
         ("records_committed_total", "Records made durable in the journal."),
         ("journal_commit_seconds", "Time of one commit: write and sync."),
         ("journal_sync_seconds", "Time of one fdatasync."),

@@ -114,13 +114,21 @@ package struct BridgeServices: Sendable {
             metrics: metrics,
             logger: logger
         )
+        let installations = Installations(
+            settings,
+            registry: registry?.parts.registry,
+            keyring: keyring,
+            fileSystem: surroundings.fileSystem,
+            metrics: metrics,
+            logger: logger
+        )
         let loops = settings.http.eventLoops > 0 ? settings.http.eventLoops : System.coreCount
         let descriptors = DescriptorBudget.ofThisProcess(eventLoops: loops)
         let events = HTTPListener(
             configuration: settings.eventListener(descriptors),
             eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: loops),
             logger: logger,
-            makeHandler: { EventReceiver(context: intake, eventLoop: $0) },
+            makeHandler: { EventReceiver(context: intake, installations: installations, eventLoop: $0) },
             onShutdownBegan: { health.beginDraining() },
             onBound: { address in
                 health.beginAccepting()
@@ -135,6 +143,7 @@ package struct BridgeServices: Sendable {
             portals: portals,
             senders: senders,
             registry: registry?.parts,
+            installations: installations,
             journal: journals.main,
             parked: journals.parked,
             shipper: statusBox,
@@ -192,6 +201,7 @@ package struct BridgeServices: Sendable {
                 )
             )
         }
+        services += installations?.services(intake) ?? []
         services.append(events)
         self.services = services
         journal = journals.main

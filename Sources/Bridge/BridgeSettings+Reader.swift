@@ -40,6 +40,19 @@ extension BridgeSettings {
         if !http.path.hasPrefix("/") || http.path.hasSuffix("/") || http.path.contains("?") {
             reader.fault("path", "must begin with / and neither end with / nor have a query; for example /b24/events")
         }
+        http.installPath = reader.string("installPath", default: http.installPath)
+        if !http.installPath.hasPrefix("/") || http.installPath.hasSuffix("/") || http.installPath.contains("?") {
+            reader.fault(
+                "installPath",
+                "must begin with / and neither end with / nor have a query; for example /b24/install"
+            )
+        } else if "\(http.installPath)/".hasPrefix("\(http.path)/") || "\(http.path)/".hasPrefix("\(http.installPath)/")
+        {
+            reader.fault(
+                "installPath",
+                "and path must not be the same nor one below the other; for example /b24/install"
+            )
+        }
         http.maxBodyBytes = reader.bytes("maxBodyBytes", default: http.maxBodyBytes, in: 1024...(2 << 20))
         http.requestTimeout = reader.duration(
             "requestTimeout",

@@ -8,6 +8,8 @@ package struct BridgeSettings: Sendable {
         package var port = 8080
         /// Events come here and at any address below.
         package var path = "/b24/events"
+        /// Bitrix24 installs the application here.
+        package var installPath = "/b24/install"
         package var maxBodyBytes = 1 << 20
         /// From the first byte of a request to its last.
         package var requestTimeout: Duration = .seconds(10)
@@ -88,6 +90,15 @@ package struct BridgeSettings: Sendable {
 
     /// Where the registry's files lie.
     var registryDirectory: String { "\(journal.directory)/registry" }
+
+    /// Where calls about installations wait to be verified.
+    var installsDirectory: String { "\(journal.directory)/installs" }
+
+    /// Where events wait whose portal's application token is not known yet.
+    var waitingDirectory: String { "\(journal.directory)/waiting" }
+
+    /// Quota of the events that wait there.
+    static let waitingMaxBytes = 64 << 20
 
     var parkedMaxBytes: Int {
         journal.parkedMaxBytes > 0 ? journal.parkedMaxBytes : max(journal.maxBytes / 4, leastParkedMaxBytes)

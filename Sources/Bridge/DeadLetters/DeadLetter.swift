@@ -47,6 +47,25 @@ extension DeadLetter {
     }
 }
 
+extension DeadLetter {
+    /// A letter that is not in its topic yet, and so at no place of it.
+    init(_ record: StoredRecord) {
+        var headers: [String: String] = [:]
+        record.forEachHeader { name, value in
+            headers[String(decoding: name, as: UTF8.self)] = String(decoding: value, as: UTF8.self)
+        }
+        partition = -1
+        offset = -1
+        id = headers["\(DeadLetterReason.idHeader)"].flatMap { EnvelopeID($0) }
+        reason = headers["b24_reason"] ?? ""
+        receivedAt = headers["b24_received_at"].flatMap { Timestamp(rfc3339: $0) }
+        portal = headers["b24_portal"] ?? ""
+        event = headers["b24_event"] ?? ""
+        tokenDigest = headers["b24_token_sha256"]
+        value = Array(record.value)
+    }
+}
+
 /// Which dead letters are meant. What is not set leaves none out.
 package struct DeadLetterFilter: Sendable {
     package var reasons: Set<String> = []

@@ -14,6 +14,7 @@ struct BridgeSnapshot: Sendable {
     let senders: SenderNetworks
     /// `nil`: there is no registry.
     let registry: RegistryParts?
+    let installations: Installations?
     let journal: Journal
     let parked: Journal
     let shipper: ShipperStatusBox
@@ -37,6 +38,13 @@ struct BridgeSnapshot: Sendable {
             portals: portals.directory.count,
             senders: senders.status,
             registry: registry.map(StatusReport.RegistryPart.init),
+            installations: installations.map {
+                StatusReport.InstallationsPart(
+                    callsToVerify: $0.inbox.count,
+                    waitingRecords: $0.waitingRoom.records,
+                    waitingBytes: $0.waitingRoom.bytes
+                )
+            },
             journal: StatusReport.JournalPart(main, mainFill(main), maxBytes: settings.journal.maxBytes),
             parked: StatusReport.JournalPart(parked, parkedFill(parked), maxBytes: settings.parkedMaxBytes),
             kafka: StatusReport.KafkaPart(
@@ -82,6 +90,9 @@ struct BridgeSnapshot: Sendable {
         set("producer_queue_records", Double(status.queuedRecords))
         set("producer_queue_bytes", Double(status.queuedBytes))
         set("topics_refusing", Double(status.refusingTopics.count))
+        set("waiting_records", Double(installations?.waitingRoom.records ?? 0))
+        set("waiting_bytes", Double(installations?.waitingRoom.bytes ?? 0))
+        set("install_inbox_calls", Double(installations?.inbox.count ?? 0))
         set("connections", Double(listener().openConnections))
         set("portals", Double(portals.directory.count))
         set("kafka_token_seconds_left", settings.kafka.oauth.map { $0.tokens.secondsLeft ?? 0 } ?? .infinity)

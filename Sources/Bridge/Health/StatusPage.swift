@@ -15,6 +15,15 @@ package enum StatusPage {
         ]
         if let registry = report.registry { rows.append(("Registry", self.registry(registry))) }
         if let token = report.kafka.token { rows.append(("Token for Kafka", words(token))) }
+        if let installations = report.installations {
+            rows.append(("Installations to verify", "\(installations.callsToVerify)"))
+            rows.append(
+                (
+                    "Waiting for a portal's token",
+                    "\(installations.waitingRecords) events, \(bytes(installations.waitingBytes))"
+                )
+            )
+        }
         for topic in report.kafka.refusingTopics {
             rows.append(
                 (

@@ -85,6 +85,14 @@ package struct StatusReport: Codable, Sendable {
         package var fault: String?
     }
 
+    package struct InstallationsPart: Codable, Sendable {
+        /// In the inbox.
+        package var callsToVerify: Int
+        /// Events of portals whose application token is not known yet.
+        package var waitingRecords: Int
+        package var waitingBytes: Int
+    }
+
     package var version: String
     package var replica: String
     package var ready: Bool
@@ -96,6 +104,8 @@ package struct StatusReport: Codable, Sendable {
     package var senders: SendersPart
     /// Absent: portals are in the file only.
     package var registry: RegistryPart?
+    /// Absent: the bridge is no application.
+    package var installations: InstallationsPart?
     package var journal: JournalPart
     package var parked: JournalPart
     package var kafka: KafkaPart

@@ -10,8 +10,10 @@ internal import NIOHTTP1
 ///
 /// Everything here happens on its event loop and reuses the same memory, so an event costs neither a lock nor a task.
 final class EventReceiver: RequestHandler {
-    private let context: IntakeContext
-    private let metrics: BridgeMetrics
+    let context: IntakeContext
+    /// `nil`: the bridge is no application.
+    let installations: Installations?
+    let metrics: BridgeMetrics
     private var appender: JournalAppender?
     private var pending = PendingAnswers()
     private var portals: PortalDirectory = .empty
@@ -19,19 +21,21 @@ final class EventReceiver: RequestHandler {
     /// `nil`: everybody may send.
     private var allowedNetworks: AddressRanges?
     private var sendersVersion = 0
-    private var form = BracketForm()
-    private var normalizer: Normalizer
-    private var ids = EnvelopeIDGenerator()
-    private var record = EventRecord()
-    private var payload: [UInt8] = []
+    var form = BracketForm()
+    var normalizer: Normalizer
+    var ids = EnvelopeIDGenerator()
+    var record = EventRecord()
+    var payload: [UInt8] = []
     private let base: String
     private let below: String
+    private let eventLoop: any EventLoop
 
     /// Larger scratch memory than this is not kept after an unusual body.
     private static let keptBytes = 256 << 10
 
-    init(context: IntakeContext, eventLoop: any EventLoop) {
+    init(context: IntakeContext, installations: Installations? = nil, eventLoop: any EventLoop) {
         self.context = context
+        self.installations = installations
         metrics = context.metrics
         let settings = context.settings
         normalizer = Normalizer(
@@ -42,6 +46,7 @@ final class EventReceiver: RequestHandler {
         )
         base = settings.http.path
         below = base + "/"
+        self.eventLoop = eventLoop
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         appender = context.journal.makeAppender { resolution in
             eventLoop.execute { bound.value.settle(resolution) }
@@ -52,23 +57,28 @@ final class EventReceiver: RequestHandler {
 
     func decide(_ head: borrowing RequestHead) -> HeadDecision {
         let path = head.path
-        guard path == base || path.hasPrefix(below) else { return answerNow(Answers.notFound) }
+        guard path == base || path.hasPrefix(below) else { return decideInstall(head) }
         switch head.method {
         case .POST:
-            if context.senders.version != sendersVersion {
-                sendersVersion = context.senders.version
-                allowedNetworks = context.senders.allowed
-            }
-            guard let allowed = allowedNetworks else { return .receiveBody }
-            let address = clientAddress(of: head, trustedProxies: context.trustedProxies)
-            guard let address, allowed.contains(address) else {
-                context.refuse(sender: address)
-                return answerNow(Answers.address)
-            }
-            return .receiveBody
+            return mayDeliver(head) ? .receiveBody : answerNow(Answers.address)
         case .GET, .HEAD: return answerNow(.ok)
         default: return answerNow(Answers.method)
         }
+    }
+
+    /// Whether the sender is in `http.allowedNetworks`. Counts one that is not.
+    func mayDeliver(_ head: borrowing RequestHead) -> Bool {
+        if context.senders.version != sendersVersion {
+            sendersVersion = context.senders.version
+            allowedNetworks = context.senders.allowed
+        }
+        guard let allowed = allowedNetworks else { return true }
+        let address = clientAddress(of: head, trustedProxies: context.trustedProxies)
+        guard let address, allowed.contains(address) else {
+            context.refuse(sender: address)
+            return false
+        }
+        return true
     }
 
     func handle(_ request: borrowing Request, _ responder: Responder) {
@@ -79,7 +89,9 @@ final class EventReceiver: RequestHandler {
             metrics.refused(.undecodable)
             return answer(Response(status: .badRequest, text: "\(error)"), responder)
         }
-        switch InboundCall(form) {
+        let call = InboundCall(form)
+        if installations != nil, handleInstall(call, request, responder) { return }
+        switch call {
         case .malformed(let fault):
             metrics.refused(.malformedEvent)
             answer(Answers.malformed[fault] ?? Answers.method, responder)
@@ -129,19 +141,25 @@ final class EventReceiver: RequestHandler {
             portals = context.portals.directory
         }
         switch portals.admit(event, form: form) {
-        case .refused(let refusal): refuse(event, refusal.reason, refusal.tokenDigest, responder)
-        case .awaitingToken(_, let digest): refuse(event, .badToken, digest, responder)
+        case .refused(let refusal):
+            if install(event, request, responder) { return }
+            refuse(event, refusal.reason, refusal.tokenDigest, responder)
+        case .awaitingToken(_, let digest):
+            if install(event, request, responder) || park(event, digest, request, responder) { return }
+            refuse(event, .badToken, digest, responder)
         case .unprovenPayment:
             metrics.notEvents["payment-without-token"]?.increment()
+            installations?.hints.add(event.memberID)
             answer(.ok, responder)
         case .admitted(let portal, let origin):
+            if parkBehind(event, request, responder) { return }
             metrics.admitted[origin.rawValue]?.increment()
             if event.eventType == nil { metrics.unknownEvents.increment() }
             publish(event, of: portal, origin: origin, request, responder)
         }
     }
 
-    private func refuse(
+    func refuse(
         _ event: InboundEvent,
         _ reason: DeadLetterReason,
         _ digest: TokenDigest?,
@@ -187,7 +205,10 @@ final class EventReceiver: RequestHandler {
                 responder: responder,
                 receivedAt: request.receivedAt,
                 memberID: event.memberID,
-                code: code
+                code: code,
+                followUp: installations.flatMap {
+                    followUp(of: event, from: portal, receipt: receipt, request, $0)
+                }
             )
             pending.append(.answer(answer), at: position)
             if isOversized {
@@ -251,6 +272,12 @@ final class EventReceiver: RequestHandler {
         }
     }
 
+    /// Runs `body` on this event loop, whoever calls what is returned.
+    func onEventLoop<Value: Sendable>(_ body: @escaping (Value) -> Void) -> @Sendable (Value) -> Void {
+        let bound = NIOLoopBound(body, eventLoop: eventLoop)
+        return { [eventLoop] value in eventLoop.execute { bound.value(value) } }
+    }
+
     private func append(stamp: Int?) -> AppendResult {
         guard let appender else { return .refused(.closed) }
         return payload.withUnsafeBytes { appender.append($0, stampAt: stamp) }
@@ -268,6 +295,10 @@ final class EventReceiver: RequestHandler {
                 context.deadLetterBudget.release(letter.bytes, portal: letter.portal)
                 context.droppedLetters.add(.journal)
             case (.answer(let answer), .committed):
+                if let call = answer.followUp?.call {
+                    putFollowUp(call, then: answer.responder)
+                    continue
+                }
                 guard answer.responder.respond(.ok) else { continue }
                 metrics.answered(200)
                 metrics.answerTime.recordNanoseconds((now - answer.receivedAt).nanoseconds)
@@ -283,7 +314,7 @@ final class EventReceiver: RequestHandler {
         }
     }
 
-    private func lose(_ reason: BridgeMetrics.LossReason, memberID: String, code: String, _ responder: Responder) {
+    func lose(_ reason: BridgeMetrics.LossReason, memberID: String, code: String, _ responder: Responder) {
         metrics.lost(reason)
         context.logger.error(
             "an event is lost: it could not be made durable",
@@ -292,37 +323,13 @@ final class EventReceiver: RequestHandler {
         answer(Answers.notDurable, responder)
     }
 
-    private func answer(_ response: Response, _ responder: Responder) {
+    func answer(_ response: Response, _ responder: Responder) {
         if responder.respond(response) { metrics.answered(response.status.code) }
     }
 
-    private func answerNow(_ response: Response) -> HeadDecision {
+    func answerNow(_ response: Response) -> HeadDecision {
         metrics.requests.increment()
         metrics.answered(response.status.code)
         return .respond(response)
     }
-}
-
-/// The receiver's answers, rendered once.
-private enum Answers {
-    static let notFound = Response.notFound
-    static let method = Response.methodNotAllowed(allow: "GET, HEAD, POST")
-    static let address = Response(
-        status: .forbidden,
-        text: "this address may not send events; add its network to http.allowedNetworks"
-    )
-    /// One text for an unknown portal and a wrong token: a prober learns nothing from it.
-    static let notAdmitted = Response(
-        status: .forbidden,
-        text: "the portal or its application token is not known here; add both to the portals of b24bridge"
-    )
-    static let notDurable = Response.serviceUnavailable(
-        "the event could not be stored; make room on the journal's disk or bring Kafka back",
-        retryAfterSeconds: 5
-    )
-    static let malformed: [InboundCall.MalformedCall: Response] = Dictionary(
-        uniqueKeysWithValues: InboundCall.MalformedCall.allCases.map {
-            ($0, Response(status: .badRequest, text: $0.description))
-        }
-    )
 }

@@ -14,6 +14,15 @@ struct PendingAnswers {
         /// For the log, should the event be lost.
         let memberID: String
         let code: String
+        /// What the event means for its installation. It is to be stored before the answer. Of few events.
+        let followUp: FollowUp?
+    }
+
+    /// A class, so that the answers of all other events stay small.
+    final class FollowUp {
+        let call: UnverifiedCall
+
+        init(_ call: UnverifiedCall) { self.call = call }
     }
 
     /// Nobody waits for a dead letter, but it has taken from its budget.

@@ -29,6 +29,8 @@ package struct RegisteredPortal: Sendable, Equatable {
         package var userID: String?
         /// When the installation was received that was verified; a reinstallation is a later one.
         package var installedAt: Int64
+        /// When somebody last opened the install page on a portal where the application was installed before.
+        package var seenAt: Int64?
         /// Why and when it is gone.
         package var goneReason: String?
         package var goneAt: Int64?
