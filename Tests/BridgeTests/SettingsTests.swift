@@ -16,6 +16,7 @@ import Testing
     @Test func `the defaults are the documented ones`() throws {
         let settings = try Self.settings("kafka: {bootstrapServers: \"broker:9092\"}")
         #expect(settings.http.host == "0.0.0.0" && settings.http.port == 8080 && settings.http.path == "/b24/events")
+        #expect(settings.http.installPath == "/b24/install")
         #expect(settings.http.maxBodyBytes == 1_048_576 && settings.http.requestTimeout == .seconds(10))
         #expect(settings.http.allowedNetworks.isEmpty && settings.http.trustedProxies.isEmpty)
         #expect(settings.admin.host == "127.0.0.1" && settings.admin.port == 9090)
@@ -90,6 +91,14 @@ import Testing
         let settings = try BridgeSettings(reading: reader, hostName: "host-1")
         try reader.finish()
         return settings
+    }
+
+    @Test(arguments: ["/b24/events", "/b24/events/install", "/b24", "install", "/b24/install/", "/i?x=1"])
+    func `an install address that is no address of its own is a fault`(path: String) throws {
+        let faults = try #require(throws: ConfigurationFaults.self) {
+            try Self.settings("{http: {installPath: \"\(path)\"}, kafka: {bootstrapServers: \"b:9092\"}}")
+        }
+        #expect("\(faults)".contains("http.installPath"))
     }
 
     @Test func `a quota that cannot park the largest record is a fault with its mend`() throws {
