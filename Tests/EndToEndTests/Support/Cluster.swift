@@ -10,9 +10,10 @@ final class Cluster: Sendable {
     /// For tests whose topics have names of their own.
     static let shared = Result { try Cluster() }
 
-    init() throws {
+    /// - Parameter topics: Those that have one partition, and exist from the beginning.
+    init(topics: [String] = []) throws {
         let pipe = try Pipes()
-        program = try RunningProgram(BuiltProducts.cluster, input: pipe.reading)
+        program = try RunningProgram(BuiltProducts.cluster, topics.isEmpty ? [] : ["1"] + topics, input: pipe.reading)
         close(pipe.reading)
         input = pipe.writing
         let deadline = ContinuousClock.now + .seconds(20)
@@ -33,6 +34,9 @@ final class Cluster: Sendable {
     /// Keeps the cluster from answering: connections are taken, and nothing comes back.
     func pause() { program.send(SIGSTOP) }
     func resume() { program.send(SIGCONT) }
+
+    /// Why it ended; `nil` while it runs. librdkafka's cluster aborts on some orders of joining a group and dying.
+    var fault: String? { program.currentEnd().map { "the cluster ended: \($0) \(program.standardError)" } }
 
     /// An address at which there is no Kafka: nobody listens on tcpmux these days.
     static let nowhere = "127.0.0.1:1"

@@ -25,16 +25,22 @@ enum Loopback {
     static func freePort() throws -> Int {
         let descriptor = makeSocket()
         defer { close(descriptor) }
+        return try #require(bind(descriptor))
+    }
+
+    /// Binds to a port that the system chooses.
+    ///
+    /// - Returns: `nil` if there is none.
+    static func bind(_ descriptor: Int32) -> Int? {
         var address = address(0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let port = withUnsafeMutableBytes(of: &address) { bytes -> Int? in
+        return withUnsafeMutableBytes(of: &address) { bytes in
             let pointer = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-            guard bind(descriptor, pointer, length) == 0, getsockname(descriptor, pointer, &length) == 0 else {
+            guard Glibc.bind(descriptor, pointer, length) == 0, getsockname(descriptor, pointer, &length) == 0 else {
                 return nil
             }
             return Int(in_port_t(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: in_port_t.self)))
         }
-        return try #require(port)
     }
 
     private static func address(_ port: Int) -> sockaddr_in {
