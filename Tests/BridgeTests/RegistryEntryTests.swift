@@ -56,6 +56,33 @@ import Testing
         }
     }
 
+    @Test func `a refusal of tokens does not count against those that another replica had exchanged them for`() {
+        func authorization(_ text: String?, needed: String? = nil) -> RegisteredPortal.Authorization {
+            .init(sealed: text.map { SealedText(text: $0) }, accessExpiresAt: 1, refreshedAt: 1, needed: needed)
+        }
+        let base = Self.changed(1) { $0.authorization = authorization("old") }
+        // It has no Kafka at the moment.
+        let exchanged = Self.changed(base, 2) { $0.authorization = authorization("new") }
+        for left in [String?.none, "old"] {
+            var refused = base
+            var clock = RegistryClock(replica: "b")
+            refused.change(&clock) { $0.authorization = authorization(left, needed: "spent") }
+            #expect(refused.portal.authorization?.needed == "spent" && !base.covers(refused))
+            for (first, second) in [(exchanged, refused), (refused, exchanged)] {
+                var merged = first
+                merged.merge(second)
+                #expect(merged.portal.authorization == authorization("new"))
+            }
+            // Where nothing newer is, it counts, and so do tokens that come after it.
+            var merged = base
+            merged.merge(refused)
+            #expect(merged.portal.authorization?.needed == "spent")
+            merged.change(&clock) { $0.authorization = authorization("given") }
+            refused.merge(merged)
+            #expect(refused.portal.authorization == authorization("given"))
+        }
+    }
+
     @Test func `two parts changed at two replicas both count, of one part the later`() {
         let base = Self.changed(1) { $0.installation = .sample() }
         let here = Self.changed(base, 5, by: "a") { $0.order = .init(id: "1", kind: .plan, at: 5) }

@@ -50,7 +50,10 @@ package struct RegistryEntry: Sendable, Equatable {
         let parts = RegisteredPortal.Part.allCases.filter { !changed.agrees(with: portal, in: $0) }
         guard !parts.isEmpty else { return false }
         let stamp = clock.next()
-        for part in parts { set(part, of: changed, at: stamp) }
+        for part in parts {
+            let refused = part == .authorization && changed.refusesTokens(of: portal) ? stamps[part] : nil
+            set(part, of: changed, at: refused?.ofRefusal ?? stamp)
+        }
         return true
     }
 
@@ -104,6 +107,21 @@ package struct PartStamps: Sendable, Equatable {
     }
 }
 
+extension RegisteredPortal {
+    /// Whether these are the same tokens, which were refused since, or what is left of them.
+    fileprivate func refusesTokens(of before: RegisteredPortal) -> Bool {
+        guard let old = before.authorization, let new = authorization, new.needed != nil, new.needed != old.needed else {
+            return false
+        }
+        return new.sealed == nil || new.sealed == old.sealed
+    }
+}
+
 extension RegistryStamp {
     fileprivate static var least: RegistryStamp { RegistryStamp(time: .min, replica: "") }
+
+    /// Of a refusal of what was stamped so: it says nothing of any later tokens, even if it came after them. Another replica
+    /// may have exchanged the same refresh token first and not have got the new ones into Kafka yet; they are good, and this
+    /// refusal says no more than that the old one is spent. `~` comes after all that names of replicas are made of.
+    fileprivate var ofRefusal: RegistryStamp { RegistryStamp(time: time, replica: replica + "~") }
 }
