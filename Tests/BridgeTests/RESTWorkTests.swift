@@ -236,6 +236,7 @@ import Testing
             }
             #expect(try stage.portal("1").state == .gone, "\(stage.logs.lines.suffix(3))")
             #expect(try stage.portal("1").authorization == nil && stage.portal("1").installation?.goneReason != nil)
+            #expect(try stage.portal("1").applicationTokens == nil, "those of the next installation may be others")
         }
     }
 

@@ -153,12 +153,14 @@ package struct RegistryAccess: PortalAccess {
 }
 
 extension RegisteredPortal {
-    /// The application is no longer on the portal. Its tokens are worth nothing and are forgotten.
+    /// The application is no longer on the portal. Its tokens are worth nothing and are forgotten, also those that proved events:
+    /// should it be installed again, they may be others, and nobody would ask for them while these are known.
     mutating func end(because reason: String, at now: Int64) {
         installation?.state = .gone
         installation?.goneReason = reason
         installation?.goneAt = now
         authorization = nil
+        applicationTokens = nil
     }
 }
 
