@@ -1,5 +1,6 @@
 import Bitrix24
 import Foundation
+import Glibc
 import KafkaClient
 import Testing
 
@@ -177,6 +178,34 @@ import Testing
             #expect(other.registry.memberIDs.count == 10)
             for replica in [replica, other] { try await replica.stop() }
         }
+    }
+
+    @Test func `while Kafka cannot be reached the writer rests, however much waits for it`() async throws {
+        let replica = try RunningRegistry("a", servers: "127.0.0.1:1", topic: "registry", runs: false)
+        let waiting = (0..<500).map { number in
+            var clock = RegistryClock(replica: "a")
+            var entry = RegistryEntry(memberID: "m\(number)")
+            entry.change(&clock) { $0.installation = .sample() }
+            return entry
+        }
+        replica.registry.restore([], unconfirmed: waiting)
+        let parts = replica.parts
+        let used = try await blocking {
+            let writer = try RegistryWriter(parts)
+            parts.inbox.stop(deadline: .now + .seconds(2))
+            let before = Self.threadTime()
+            try writer.run()
+            return Self.threadTime() - before
+        }
+        #expect(replica.registry.census().unconfirmed == 500)
+        #expect(used < .milliseconds(300), "the writer's thread was busy for \(used) of 2 s")
+    }
+
+    /// What the processor has done for this thread.
+    private static func threadTime() -> Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 
     @Test func `hundreds of changes do not keep a replica from publishing, and are all seen`() async throws {

@@ -36,14 +36,17 @@ final class RunningRegistry: Sendable {
 
     var registry: PortalRegistry { parts.registry }
 
-    /// - Parameter topic: Must be there, as the in-process cluster does not answer CreateTopics.
+    /// - Parameters:
+    ///   - topic: Must be there, as the in-process cluster does not answer CreateTopics.
+    ///   - runs: `false`: its parts only.
     init(
         _ replica: String,
         servers: String,
         topic: String,
         directory: TemporaryDirectory? = nil,
         secrets: BridgeSettings.Secrets = .init(current: KeyringTests.key("1"), previous: []),
-        owns: Bool = true
+        owns: Bool = true,
+        runs: Bool = true
     ) throws {
         let directory = try directory ?? TemporaryDirectory()
         var settings = try RunningBridge.settings(servers: servers, directory: directory, prefix: topic)
@@ -83,7 +86,7 @@ final class RunningRegistry: Sendable {
                 logger: logs.logger
             )
         )
-        task = Task { [group] in try await group.run() }
+        task = Task { [group] in if runs { try await group.run() } }
     }
 
     /// As SIGTERM does.

@@ -82,7 +82,10 @@ final class RegistryWriter {
     private var patience: Duration {
         var next = nextSnapshot
         for all in waiters.values { for waiter in all { next = min(next, waiter.deadline) } }
-        if !inFlight.isSuperset(of: registry.unconfirmed.map(\.memberID)) { next = min(next, pausedUntil) }
+        // Until the topic can be used nothing is sent; whoever learns that it can wakes this thread.
+        if inbox.isTopicUsable, !inFlight.isSuperset(of: registry.unconfirmed.map(\.memberID)) {
+            next = min(next, pausedUntil)
+        }
         if let deadline = inbox.stopDeadline { next = min(next, deadline) }
         return max(.milliseconds(1), next - .now)
     }
