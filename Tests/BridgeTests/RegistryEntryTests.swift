@@ -83,6 +83,12 @@ import Testing
         }
     }
 
+    @Test func `a time that nobody could have written stops nobody`() {
+        var clock = RegistryClock(replica: "a")
+        clock.observe(Self.stamp(.max))
+        #expect(clock.next() < clock.next())
+    }
+
     @Test func `two parts changed at two replicas both count, of one part the later`() {
         let base = Self.changed(1) { $0.installation = .sample() }
         let here = Self.changed(base, 5, by: "a") { $0.order = .init(id: "1", kind: .plan, at: 5) }

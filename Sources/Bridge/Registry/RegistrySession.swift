@@ -49,7 +49,12 @@ package enum RegistrySession {
     ) -> RegistryParts {
         let inbox = RegistryInbox()
         return RegistryParts(
-            registry: PortalRegistry(replica: "\(settings.replica)-command", store: nil, inbox: inbox),
+            // Two commands at the same time give no stamp twice.
+            registry: PortalRegistry(
+                replica: "\(settings.replica)-command-\(UUID().uuidString.prefix(8))",
+                store: nil,
+                inbox: inbox
+            ),
             inbox: inbox,
             topic: RegistryTopic(settings),
             files: RegistryFiles(

@@ -36,7 +36,8 @@ package struct RegistryClock: Sendable {
 
     package init(replica: String) { self.replica = replica }
 
-    package mutating func observe(_ stamp: RegistryStamp) { last = max(last, stamp.time) }
+    /// Whatever stands in the topic or in a file, there are stamps after it.
+    package mutating func observe(_ stamp: RegistryStamp) { last = max(last, min(stamp.time, .max / 2)) }
 
     package mutating func next() -> RegistryStamp { next(now: WallClock.now().milliseconds) }
 
