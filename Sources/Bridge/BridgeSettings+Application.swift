@@ -64,6 +64,9 @@ extension BridgeSettings {
         secrets.previous = reader.sections("previousKeys").compactMap { entry in
             Self.sealingKey(entry, id: entry.requiredString("keyId"), Secret(entry.requiredString("key")))
         }
+        if key.isEmpty, !secrets.previous.isEmpty {
+            reader.fault("key", "is missing; previousKeys open what was sealed, and new tokens could not be kept")
+        }
         let ids = ([secrets.current].compactMap { $0 } + secrets.previous).map(\.id)
         if Set(ids).count < ids.count {
             reader.fault("previousKeys", "have a keyId that stands twice; give each key an id of its own")

@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import Testing
 
@@ -26,6 +27,14 @@ import Testing
     @Test func `the same text is sealed differently each time`() throws {
         let keyring = Self.keyring("1")
         #expect(try keyring.seal("x", context: "c") != keyring.seal("x", context: "c"))
+    }
+
+    @Test func `previous keys alone are a fault, as a renewed token could not be kept`() throws {
+        let key = Self.key("1").key.text
+        let error = #expect(throws: ConfigurationFaults.self) {
+            try SubscriptionSettingsTests.settings("secrets: {previousKeys: [{keyId: old, key: \"\(key)\"}]}")
+        }
+        #expect(error?.faults.map(\.key) == ["secrets.key"])
     }
 
     @Test func `a previous key opens and does not seal`() throws {
