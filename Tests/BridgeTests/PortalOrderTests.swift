@@ -62,6 +62,22 @@ import Testing
         }
     }
 
+    @Test func `a portal that is taken out meanwhile is not brought back by what was ordered`() async throws {
+        try await OwnerStage.with { stage in
+            let member = try stage.member("1")
+            let orders = PortalOrders(stage.registry, patience: .seconds(60))
+            async let answer = orders.carryOut(.plan, at: member)
+            try await stage.waitFor("the order") { $0.order != nil }
+            let portal = try stage.portal("1")
+            try await stage.registry.remove(member)
+            guard case .nothing(let words) = await answer else { throw WaitingEnded() }
+            #expect(words.contains("not in the registry"))
+            // The owner had begun when it was there.
+            try await stage.makeWork().carryOut(.init(id: "o", kind: .plan, at: 1), portal)
+            #expect(stage.registry.portal(member) == nil && stage.registry.memberIDs.isEmpty)
+        }
+    }
+
     @Test func `an answer that nobody fetches is forgotten`() async throws {
         try await OwnerStage.with { stage in
             try await stage.owning {

@@ -22,6 +22,9 @@ extension RegisteredPortal {
         }
     }
 
+    /// Nothing is known of it: it was never there, or was taken out.
+    package var isEmpty: Bool { !Part.allCases.contains(where: has) }
+
     package func agrees(with other: RegisteredPortal, in part: Part) -> Bool {
         switch part {
         case .installation: installation == other.installation

@@ -72,7 +72,7 @@ package struct PortalOrders: Sendable {
     ) async -> Answer {
         let order = RegisteredPortal.Order(id: id, kind: kind, at: WallClock.now().milliseconds)
         do throws(RegistryError) {
-            try await registry.change(memberID) { $0.order = order }
+            try await give(order, to: memberID)
         } catch {
             return .nothing("the order could not be given: \(error)")
         }
@@ -83,10 +83,12 @@ package struct PortalOrders: Sendable {
                 answer = (try? PortalReport(json: report.json)).map(Answer.report) ?? .nothing(Self.unreadable)
                 break
             }
-            // Somebody else's order may have taken its place.
-            if registry.portal(memberID)?.order?.id != id {
-                _ = try? await registry.change(memberID) { $0.order = order }
+            guard let portal = registry.portal(memberID) else {
+                answer = .nothing("the portal is not in the registry any more")
+                break
             }
+            // Somebody else's order may have taken its place.
+            if portal.order?.id != id { try? await give(order, to: memberID) }
             guard await ContinuousClock.now - progress.last < patience else {
                 answer = .nothing(Self.nobody(patience))
                 break
@@ -95,6 +97,13 @@ package struct PortalOrders: Sendable {
         }
         await withdraw(order, at: memberID)
         return answer
+    }
+
+    /// A portal that was taken out is not brought back.
+    private func give(_ order: RegisteredPortal.Order, to memberID: String) async throws(RegistryError) {
+        try await registry.change(memberID) { portal in
+            if !portal.isEmpty { portal.order = order }
+        }
     }
 
     /// Leaves nothing behind. If it fails, the owner forgets it in time.
