@@ -116,6 +116,11 @@ import Testing
             $0.order = order
         }
         #expect(Self.due(gone)?.kind == .order(order))
+        var attempts = PortalAttempts()
+        attempts.failed(at: Self.now, Self.pace)
+        #expect(Self.due(gone, attempts)?.at == .min, "whatever else failed")
+        attempts.orderFailed(at: Self.now, Self.pace)
+        #expect(Self.due(gone, attempts)?.at == Self.now + 5000)
         let answered = Self.portal {
             $0.order = order
             $0.report = .init(orderID: "o", at: Self.now, json: "{}")

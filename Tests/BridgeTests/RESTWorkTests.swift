@@ -147,6 +147,22 @@ import Testing
         }
     }
 
+    @Test func `what is refused is not tried sooner because a token was renewed on the way`() async throws {
+        try await OwnerStage.with { stage in
+            try await stage.install("1", user: 2)
+            try await stage.owning {
+                try await stage.waitFor("the obstacle") { $0.bindings?.error?.contains("no administrator") == true }
+                stage.standIn.expireAccessTokens(of: "1")
+                stage.putForward(days: 1)
+                try await stage.waitFor("the next attempt") { _ in stage.counted("reconciles", "outcome", "failed") > 1 }
+                // The owner looks at the portal before and after each order.
+                for _ in 0..<3 { _ = try await stage.order(.events) }
+            }
+            #expect(stage.standIn.calls(of: "oauth/token").count == 1)
+            #expect(stage.counted("reconciles", "outcome", "failed") == 2)
+        }
+    }
+
     @Test func `an address that Bitrix24 refuses is an obstacle that is named, and not asked for at once again`()
         async throws
     {

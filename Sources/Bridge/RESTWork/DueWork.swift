@@ -22,7 +22,7 @@ struct DueWork: Sendable, Equatable {
     init?(_ portal: RegisteredPortal, fingerprint: String, _ attempts: PortalAttempts, _ pace: WorkPace) {
         if let order = portal.order, portal.report?.orderID != order.id {
             // Before everything else that waits, also at other portals.
-            self.init(.order(order), at: .min)
+            self.init(.order(order), at: attempts.nextOrderAt)
             return
         }
         let due =

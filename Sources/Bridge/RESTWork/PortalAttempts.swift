@@ -8,6 +8,8 @@ struct PortalAttempts: Sendable, Equatable {
     private(set) var nextTestAt: Int64 = 0
     /// Renewing too often may get the application blocked, whatever the clocks and the registry say.
     private(set) var nextRenewalAt: Int64 = 0
+    /// Of an order that could be neither carried out nor answered. It waits for nothing else.
+    private(set) var nextOrderAt = Int64.min
     private var occasion: Occasion?
 
     /// A new one makes earlier failures meaningless.
@@ -30,10 +32,19 @@ struct PortalAttempts: Sendable, Equatable {
         self.occasion = occasion
     }
 
+    /// Follows what the owner's own work has changed: tokens that it renewed on the way are no reason to begin anew, or what is
+    /// refused for good would be tried again as soon as the access token has expired, which is each hour.
+    mutating func worked(at portal: RegisteredPortal) {
+        guard let known = occasion, known.installedAt == portal.installation?.installedAt else { return }
+        occasion = Occasion(installedAt: known.installedAt, sealed: portal.authorization?.sealed?.text)
+    }
+
     mutating func failed(at now: Int64, _ pace: WorkPace) {
         failures += 1
         notBefore = now + pace.retry(after: failures)
     }
+
+    mutating func orderFailed(at now: Int64, _ pace: WorkPace) { nextOrderAt = now + pace.firstRetry }
 
     mutating func succeeded() {
         failures = 0

@@ -17,8 +17,7 @@ extension RESTWork {
                 report.error = PortalReport(error).error
             }
         }
-        let answer = RegisteredPortal.Report(orderID: order.id, at: now(), json: report.json)
-        try await change(portal.memberID) { $0.report = answer }
+        try await write(report, to: order, portal)
         logger.info(
             "order carried out",
             metadata: [
@@ -26,6 +25,26 @@ extension RESTWork {
                 "error": "\(report.error?.code ?? "none")",
             ]
         )
+    }
+
+    private func write(
+        _ report: PortalReport,
+        to order: RegisteredPortal.Order,
+        _ portal: RegisteredPortal
+    ) async throws(Failure) {
+        func write(_ report: PortalReport) async throws(Failure) {
+            let answer = RegisteredPortal.Report(orderID: order.id, at: now(), json: report.json)
+            try await change(portal.memberID) { $0.report = answer }
+        }
+        do throws(Failure) {
+            try await write(report)
+        } catch {
+            // Too long for a record. Whoever waits is told so, and the order is not carried out for ever.
+            guard case .registry(let error) = error, error.code == .refused else { throw error }
+            var words = PortalReport()
+            words.error = .init(code: "report_too_large", message: "the answer could not be stored: \(error)")
+            try await write(words)
+        }
     }
 
     private func carryOut(

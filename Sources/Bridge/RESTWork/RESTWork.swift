@@ -121,8 +121,10 @@ package struct RESTWork: Sendable {
                 // Nothing is to be told of the portal then.
                 guard !Task.isCancelled else { break }
                 attempts.failed(at: now(), pace)
+                if case .order = due.kind { attempts.orderFailed(at: now(), pace) }
                 note(error, of: due.kind, portal, attempts)
             }
+            if let portal = registry.portal(memberID) { attempts.worked(at: portal) }
         }
         return attempts
     }
