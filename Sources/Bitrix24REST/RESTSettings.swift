@@ -11,7 +11,7 @@ package struct RESTSettings: Sendable, CustomStringConvertible, CustomDebugStrin
     package var burst: Int
     /// For one call to a portal, from its name's resolution to the answer's last byte. Bitrix24 itself stops at 60 s.
     package var portalTimeout: Duration = .seconds(65)
-    /// For one call to an authorization server.
+    /// For one call to an authorization server; for an exchange of tokens `portalTimeout`, if that is longer.
     package var authorizationTimeout: Duration = .seconds(20)
     package var connectTimeout: Duration = .seconds(10)
     /// Of one answer.

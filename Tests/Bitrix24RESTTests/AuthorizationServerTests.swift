@@ -103,13 +103,31 @@ import Testing
         }
     }
 
+    @Test func `the answer to an exchange is waited for longer than others, as it brings what is lost otherwise`()
+        async throws
+    {
+        try await FakeBitrix24.with { _, _ in
+            .held(200, newTokens(1))
+        } _: { server in
+            try await withServer(server, limit: .milliseconds(1)) { authorization in
+                async let refreshed = authorization.refresh(.first, of: portal, at: .world)
+                let asked = ContinuousClock.now
+                try await until { !server.calls.isEmpty && .now - asked > .milliseconds(300) }
+                server.release()
+                #expect(try await refreshed.tokens.access == "access1-0123456789abcdef")
+            }
+        }
+    }
+
     private func withServer(
         _ server: FakeBitrix24,
         _ clock: TestClock = TestClock(),
+        limit: Duration = .seconds(20),
         _ body: (AuthorizationServer) async throws -> Void
     ) async throws {
         var settings = RESTSettings(clientID: clientID, clientSecret: clientSecret, standIn: server.address)
         settings.clock = clock.clock
+        settings.authorizationTimeout = limit
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings.httpConfiguration)
         do {
             try await body(AuthorizationServer(http: http, settings: settings))

@@ -56,7 +56,9 @@ package struct AuthorizationServer: Sendable {
                 "client_id": .string(settings.clientID),
                 "client_secret": .string(settings.clientSecret),
                 "refresh_token": .string(tokens.refresh),
-            ]
+            ],
+            // Who gives the answer up loses the tokens in it: it is waited for as long as Bitrix24 works on anything.
+            within: max(settings.authorizationTimeout, settings.portalTimeout)
         )
         let json = answer.json
         guard let access = json["access_token"]?.text, !access.isEmpty,
@@ -84,7 +86,8 @@ package struct AuthorizationServer: Sendable {
         at host: AuthorizationHost,
         path: String,
         method: String?,
-        _ form: [String: JSONValue]
+        _ form: [String: JSONValue],
+        within timeout: Duration? = nil
     ) async throws(RESTError) -> Answer {
         let base = (settings.standIn.isEmpty ? "https://\(host.rawValue)" : settings.standIn) + "/\(path)/"
         return try await transport.post(
@@ -92,7 +95,7 @@ package struct AuthorizationServer: Sendable {
                 call: call,
                 address: CallAddress(base: base, method: method, settings: settings, of: call),
                 body: .form(FormQuery.text(form)),
-                timeout: settings.authorizationTimeout,
+                timeout: timeout ?? settings.authorizationTimeout,
                 secrets: ["auth", "client_secret", "refresh_token"].compactMap { form[$0]?.text }
             )
         )
