@@ -156,6 +156,23 @@ import Testing
         }
     }
 
+    @Test func `a command that reads the registry asks for a token first`() async throws {
+        try await LoopbackServer.with({ _ in Self.granted("t", for: 60) }) { server in
+            var settings = try RunningBridge.settings(
+                servers: "127.0.0.1:1",
+                directory: TemporaryDirectory(),
+                prefix: "x"
+            )
+            settings.kafka.oauth = Self.oauth(server)
+            settings.kafka.properties["sasl.mechanism"] = "OAUTHBEARER"
+            settings.kafka.properties["security.protocol"] = "SASL_PLAINTEXT"
+            await #expect(throws: RegistryError.self) {
+                try await RegistrySession.run(settings, timeout: .milliseconds(50), logger: LogLines().logger) { _ in }
+            }
+            #expect(server.calls.count == 1)
+        }
+    }
+
     // MARK: On the wire
 
     @Test func `a bridge starts without the token server, and logs in at Kafka with each token that comes`()

@@ -154,7 +154,8 @@ import Testing
                 try await stage.waitFor("the obstacle") { $0.bindings?.error?.contains("no administrator") == true }
                 stage.standIn.expireAccessTokens(of: "1")
                 stage.putForward(days: 1)
-                try await stage.waitFor("the next attempt") { _ in stage.counted("reconciles", "outcome", "failed") > 1 }
+                try await stage.waitFor("the next attempt") { _ in stage.counted("reconciles", "outcome", "failed") > 1
+                }
                 // The owner looks at the portal before and after each order.
                 for _ in 0..<3 { _ = try await stage.order(.events) }
             }

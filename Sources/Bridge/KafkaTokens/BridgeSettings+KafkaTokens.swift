@@ -7,7 +7,10 @@ extension BridgeSettings {
     /// Runs a command's `body` with a token for Kafka that is kept fresh meanwhile. Without `kafka.oauth` it just runs it.
     ///
     /// - Throws: `TokenFault` when there is no token to begin with; what `body` throws.
-    package func withKafkaTokens<Value>(_ body: () async throws -> Value) async throws -> Value {
+    package func withKafkaTokens<Value>(
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
         guard let oauth = kafka.oauth else { return try await body() }
         let first = try await HTTPClient.withHTTPClient(configuration: .outbound) { client in
             try await TokenEndpoint(oauth, client).grant()

@@ -110,7 +110,8 @@ package struct PartStamps: Sendable, Equatable {
 extension RegisteredPortal {
     /// Whether these are the same tokens, which were refused since, or what is left of them.
     fileprivate func refusesTokens(of before: RegisteredPortal) -> Bool {
-        guard let old = before.authorization, let new = authorization, new.needed != nil, new.needed != old.needed else {
+        guard let old = before.authorization, let new = authorization, new.needed != nil, new.needed != old.needed
+        else {
             return false
         }
         return new.sealed == nil || new.sealed == old.sealed

@@ -7,8 +7,19 @@ package import Logging
 package enum RegistrySession {
     /// Runs `body` once the registry was read to its end.
     ///
-    /// - Throws: `RegistryError` when it could not be read within `timeout`; else what `body` throws.
+    /// - Throws: `TokenFault` when there is no token for Kafka, `RegistryError` when it could not be read within `timeout`; else
+    ///   what `body` throws.
     package static func run<Value>(
+        _ settings: BridgeSettings,
+        timeout: Duration,
+        logger: Logger,
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (PortalRegistry) async throws -> Value
+    ) async throws -> Value {
+        try await settings.withKafkaTokens { try await read(settings, timeout: timeout, logger: logger, body) }
+    }
+
+    private static func read<Value>(
         _ settings: BridgeSettings,
         timeout: Duration,
         logger: Logger,

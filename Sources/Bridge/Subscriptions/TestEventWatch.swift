@@ -14,13 +14,8 @@ package final class TestEventWatch: Sendable {
     package init(_ settings: BridgeSettings, portal memberID: String, domain: String?, nonce: String) {
         topic = settings.kafka.topic.name(of: "ONAPPTEST", portal: memberID, domain: domain)
         self.nonce = Array(nonce.utf8)
-        configuration = ConsumerConfiguration(
-            bootstrapServers: settings.kafka.bootstrapServers,
-            clientID: "b24bridge-test",
-            // Partitions are assigned by hand and nothing is committed; librdkafka wants a name all the same.
-            groupID: "b24bridge-test-\(nonce)",
-            properties: settings.kafka.properties
-        )
+        // Partitions are assigned by hand and nothing is committed; librdkafka wants a name all the same.
+        configuration = settings.consumerConfiguration("test", groupID: "b24bridge-test-\(nonce)")
     }
 
     /// Settles where reading begins, runs `body`, and waits for the record.
