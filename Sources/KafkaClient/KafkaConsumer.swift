@@ -44,6 +44,8 @@ package final class KafkaConsumer {
     private let start: ConsumerConfiguration.Start
     private var isClosed = false
     private var endedPartitions: Set<Position> = []
+    /// The last error that `poll` did not throw, as librdkafka goes on trying.
+    package private(set) var passedOver: KafkaErrorCode?
 
     private struct Position: Hashable {
         let topic: String
@@ -143,6 +145,7 @@ package final class KafkaConsumer {
                 )
                 return nil
             case let code where code.classification == .retryable:
+                passedOver = code
                 continue
             case let code:
                 let words = rd_kafka_message_errstr(message).map { redactor.redact(String(cString: $0)) }

@@ -23,6 +23,22 @@ import Testing
         }
     }
 
+    @Test func `a replica that may not be a member of the group says so, and is one when it may`() async throws {
+        try await Kafka.withCluster { cluster in
+            let topic = try RunningRegistry.newTopic(on: cluster)
+            let replica = try RunningRegistry("a", servers: cluster.bootstrapServers, topic: topic)
+            try await replica.waitUntilRead()
+            cluster.pushRequestErrors(.findCoordinator, Array(repeating: .groupAuthorizationFailed, count: 500))
+            try await wait(for: "the words; \(replica.logs.lines.suffix(5))", within: .seconds(20)) {
+                replica.logs.contains("error this replica cannot take part", "\(topic).owner", "the right Read")
+            }
+            cluster.clearRequestErrors(.findCoordinator)
+            try await wait(for: "an owner", within: .seconds(30)) { replica.work.isRunning }
+            #expect(replica.logs.lines.count { $0.contains("cannot take part") } == 1)
+            try await replica.stop()
+        }
+    }
+
     @Test func `an owner that cannot reach Kafka lets go of the work, and goes on when it can`() async throws {
         try await Kafka.withCluster { cluster in
             let topic = try RunningRegistry.newTopic(on: cluster)

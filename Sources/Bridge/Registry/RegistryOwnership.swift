@@ -62,6 +62,20 @@ package struct RegistryOwnership: Service, CustomStringConvertible {
         parts.logger.notice("this replica does the REST work no more", metadata: ["topic": "\(parts.topic.name)"])
     }
 
+    /// Once: without the group nobody does the REST work, and nothing else would tell.
+    private func say(_ error: KafkaError, _ saidFault: inout String) {
+        let words = "\(error)"
+        guard words != saidFault else { return }
+        saidFault = words
+        parts.logger.error(
+            "this replica cannot take part in agreeing on who does the REST work",
+            metadata: [
+                "group": "\(parts.topic.ownerGroup().groupID)", "error": "\(words)",
+                "mend": "give this client the right Read on the group and on the topic \(parts.topic.name)",
+            ]
+        )
+    }
+
     /// Is a member of the group until `stop` is raised, and tells each turn. Blocks.
     private func attend(_ feed: AsyncStream<Bool>.Continuation, _ stop: RegistryStop) throws {
         defer { feed.finish() }
@@ -80,9 +94,18 @@ package struct RegistryOwnership: Service, CustomStringConvertible {
             parts.inbox.isOwner = now
             feed.yield(now)
         }
+        var saidFault = ""
         while !stop.isRaised {
-            // What it reads is of no importance; while it polls, it is a member.
-            _ = try? consumer.poll(upTo: .milliseconds(200))
+            do throws(KafkaError) {
+                // What it reads is of no importance; while it polls, it is a member.
+                _ = try consumer.poll(upTo: .milliseconds(200))
+                if consumer.passedOver == .groupAuthorizationFailed {
+                    say(KafkaError(code: .groupAuthorizationFailed), &saidFault)
+                }
+            } catch {
+                say(error, &saidFault)
+                stop.wait(.milliseconds(100))
+            }
             turn(
                 parts.registry.isRead
                     && consumer.assignment.contains { $0.topic == parts.topic.name && $0.partition == 0 }
