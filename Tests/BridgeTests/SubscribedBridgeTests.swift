@@ -100,7 +100,9 @@ import Testing
             try await wait(for: "connected; \(stage.bridge.logs.lines.suffix(5))") {
                 stage.portal()?.state == .connected
             }
-            #expect(stage.bridge.metric("reconciles_total", [("outcome", "mended")]) == 1)
+            try await wait(for: "the work to be counted") {
+                stage.bridge.metric("reconciles_total", [("outcome", "mended")]) == 1
+            }
             _ = await stage.standIn.emit("ONCRMDEALADD", id: "4711", portal: "1")
             try await stage.bridge.waitForDelivery(of: 1, to: "crm.deal")
 

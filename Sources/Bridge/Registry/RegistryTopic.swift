@@ -124,8 +124,10 @@ package struct RegistryTopic: Sendable {
                 [
                     // Brokers allow no shorter one (group.min.session.timeout.ms).
                     "session.timeout.ms": "6000", "heartbeat.interval.ms": "1000",
-                    // A replica that joins takes nothing from the owner.
-                    "partition.assignment.strategy": "cooperative-sticky",
+                    // Not cooperative-sticky: before librdkafka 2.3 a member that leaves before its first assignment ends the
+                    // process (https://github.com/confluentinc/librdkafka/issues/4312). With one partition, all that is
+                    // lost is that a replica that joins may take over from the owner.
+                    "partition.assignment.strategy": "range",
                 ],
                 uniquingKeysWith: { $1 }
             ),
