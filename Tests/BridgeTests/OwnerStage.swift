@@ -97,6 +97,31 @@ final class OwnerStage: Sendable {
         }
     }
 
+    /// Puts into the registry what a verified opening of the application's page does.
+    func openPage(_ portal: String, user: Int = 1) async throws {
+        let memberID = try member(portal)
+        let installation = try #require(registry.portal(memberID)?.installation)
+        let authorization = try authorize(portal, user: user)
+        let call = VerifiedCall(
+            kind: .page,
+            receivedAt: now + 1,
+            info: AppInfo(
+                clientID: standIn.settings.clientID,
+                memberID: memberID,
+                domain: installation.domain,
+                clientEndpoint: installation.clientEndpoint,
+                status: installation.status,
+                scope: installation.scope,
+                isInstalled: true
+            ),
+            authorizationServer: .world,
+            tokens: authorization.sealed,
+            accessExpiresAt: authorization.accessExpiresAt,
+            applicationToken: nil
+        )
+        try await registry.change(memberID) { $0.take(call) }
+    }
+
     func authorize(_ portal: String, user: Int = 1) throws -> RegisteredPortal.Authorization {
         let tokens = try #require(standIn.makeTokens(of: portal, user: user))
         let expiry = WallClock.now().milliseconds / 1000 + 3600

@@ -140,7 +140,7 @@ import Testing
                 #expect(try await stage.order(.plan).error?.code == "not_administrator")
                 #expect(try stage.portal("1").state == .installing)
                 #expect(try stage.bound("1") == Self.wanted)
-                try await stage.install("1")
+                try await stage.openPage("1")
                 try await stage.waitForConnection()
             }
             #expect(try stage.bound("1") == Self.wanted)

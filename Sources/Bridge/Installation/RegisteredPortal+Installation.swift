@@ -29,6 +29,8 @@ extension RegisteredPortal {
             if isInstalled, authorization?.sealed != nil, authorization?.needed == nil, call.info.isInstalled {
                 installation?.seenAt = call.receivedAt
                 if awaitsToken { learn(call.applicationToken) }
+                // An administrator was asked to do this. If it was somebody else, the next who does it counts.
+                if needsAdministrator { authorize(call) }
             } else {
                 install(call)
             }

@@ -93,6 +93,7 @@ extension RESTWork {
                 portal.bindings
                 ?? RegisteredPortal.Bindings(installedAt: 0, fingerprint: "", reconciledAt: 0, bound: 0, drift: 0)
             bindings.error = words
+            bindings.errorCode = error.code.text
             portal.bindings = bindings
         }
     }

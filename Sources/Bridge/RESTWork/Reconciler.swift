@@ -101,3 +101,8 @@ struct Reconciler: Sendable {
         }
     }
 }
+
+extension RegisteredPortal {
+    /// The tokens are of a user who may not bind for everybody. They are good, and of no use.
+    var needsAdministrator: Bool { bindings?.errorCode == Reconciler.notAdministrator.text }
+}

@@ -73,6 +73,8 @@ package struct RegisteredPortal: Sendable, Equatable {
         /// Differences that were found and could not be, or were not to be, mended.
         package var drift: Int
         package var error: String?
+        /// Code of the REST error that `error` tells of, if it is of the whole.
+        package var errorCode: String?
         /// Addresses and source keys under which the bridge bound something that may still be there, so that it knows its
         /// own again after they have changed in the configuration.
         package var handlers: [String]?

@@ -176,6 +176,18 @@ import Testing
         #expect(portal.installation?.installedAt == 30 && portal.authorization?.sealed?.text == "sealed-30")
     }
 
+    @Test func `who opens the page gives his tokens where those that are known are of no administrator`() {
+        var portal = RegisteredPortal(memberID: "m")
+        portal.take(Self.call(.installation, at: 10, token: "a"))
+        portal.bindings = .init(installedAt: 10, fingerprint: "", reconciledAt: 0, bound: 0, drift: 0, error: "refused")
+        portal.bindings?.errorCode = "access_denied"
+        portal.take(Self.call(.page, at: 20))
+        #expect(portal.authorization?.sealed?.text == "sealed-10", "another's tokens would mend nothing")
+        portal.bindings?.errorCode = "not_administrator"
+        portal.take(Self.call(.page, at: 30))
+        #expect(portal.authorization?.sealed?.text == "sealed-30" && portal.installation?.installedAt == 10)
+    }
+
     @Test func `of many tokens the newest are believed`() {
         var portal = RegisteredPortal(memberID: "m")
         for time in Int64(1)...6 { portal.take(Self.call(.reinstallation, at: time, token: "t\(time)")) }
