@@ -80,8 +80,9 @@ import Testing
                 topic: topic,
                 directory: directory
             )
-            #expect(without.isReady && without.registry.portal("m")?.order?.id == "1" && !without.registry.isRead)
-            #expect(without.store.directory["m"] != nil)
+            #expect(without.registry.portal("m")?.order?.id == "1" && without.store.directory["m"] != nil)
+            try await wait(for: "readiness") { without.isReady }
+            #expect(!without.registry.isRead)
             try await without.order("2", of: "m", until: .here)
             let error = await #expect(throws: RegistryError.self) { try await without.order("3", of: "n") }
             #expect(error?.code == .unconfirmed)
@@ -116,6 +117,36 @@ import Testing
             try await wait(for: "readiness", within: .seconds(20)) { replica.isReady }
             #expect(replica.registry.isRead)
             try await replica.stop()
+        }
+    }
+
+    @Test func `a snapshot alone makes a replica ready only when the registry was waited for`() async throws {
+        try await Kafka.withCluster { cluster in
+            let topic = try RunningRegistry.newTopic(on: cluster)
+            let directory = try TemporaryDirectory()
+            func replica(runs: Bool) throws -> RunningRegistry {
+                try RunningRegistry(
+                    "a",
+                    servers: cluster.bootstrapServers,
+                    topic: topic,
+                    directory: directory,
+                    runs: runs
+                )
+            }
+            let before = try replica(runs: true)
+            try await before.waitUntilRead()
+            try await before.order("1", of: "m")
+            try await before.stop()
+            let after = try replica(runs: false)
+            #expect(after.parts.status.snapshotAt != nil && !after.isReady)
+            // Portals that were installed meanwhile are known when it is read.
+            _ = after.registry.reachedEnd(.lost)
+            after.parts.tellHealth()
+            #expect(after.isReady)
+            let waiting = try replica(runs: false)
+            waiting.parts.status.waited()
+            waiting.parts.tellHealth()
+            #expect(waiting.isReady)
         }
     }
 

@@ -18,9 +18,12 @@ struct RegistryParts: Sendable {
     let timeout: Duration
     let logger: Logger
 
-    /// Without a snapshot this replica knows no portals before it has read them, and would refuse genuine events.
+    /// Before this replica has read the registry it would refuse genuine events: of all portals without a snapshot, of those
+    /// that are newer than it with one. With one it waits for a moment only, as Kafka may be away.
     func tellHealth() {
-        guard status.readAt == nil else { return health.registryChanged(obstacle: nil) }
+        guard !registry.isRead, !(status.readAt != nil && status.hasWaited) else {
+            return health.registryChanged(obstacle: nil)
+        }
         var words = "the registry of portals has not been read from Kafka yet (kafka.registryTopic \(topic.name))"
         if let fault = status.fault { words += ": \(fault)" }
         health.registryChanged(obstacle: words)
@@ -33,6 +36,7 @@ final class RegistryStatusBox: Sendable {
         var readAt: Int64?
         var snapshotAt: Int64?
         var fault: String?
+        var hasWaited = false
     }
 
     private let state = Guarded(State())
@@ -44,6 +48,10 @@ final class RegistryStatusBox: Sendable {
     /// Why the topic cannot be read at the moment.
     var fault: String? { state.withLock { $0.fault } }
 
+    /// The topic was waited for as long as there is a point in it while there is a snapshot.
+    var hasWaited: Bool { state.withLock { $0.hasWaited } }
+
+    func waited() { state.withLock { $0.hasWaited = true } }
     func read(at time: Int64) { state.withLock { $0.readAt = time } }
     func snapshotWritten(at time: Int64) { state.withLock { $0.snapshotAt = time } }
     func fault(_ words: String?) { state.withLock { $0.fault = words } }
@@ -55,6 +63,11 @@ struct RegistryService: Service, CustomStringConvertible {
     let parts: RegistryParts
     /// How long a graceful shutdown waits for Kafka to confirm the last changes.
     let shutdownTimeout: Duration
+    private let startedAt = ContinuousClock.now
+
+    /// How long a start with a snapshot waits for what was written since. Shorter than the second in which a bridge whose Kafka
+    /// is away is to take events.
+    static let patience: Duration = .milliseconds(700)
 
     /// The service group logs its services.
     var description: String { "RegistryService" }
@@ -86,6 +99,8 @@ struct RegistryService: Service, CustomStringConvertible {
 
     func run() async throws {
         let parts = parts
+        // Ends with this function.
+        async let _ = becomeReady()
         let threads = NIOThreadPool(numberOfThreads: 2)
         threads.start()
         let result: Result<Void, any Error>
@@ -115,5 +130,11 @@ struct RegistryService: Service, CustomStringConvertible {
         parts.inbox.close()
         try await threads.shutdownGracefully()
         try result.get()
+    }
+
+    private func becomeReady() async {
+        guard (try? await Task.sleep(until: startedAt + Self.patience)) != nil else { return }
+        parts.status.waited()
+        parts.tellHealth()
     }
 }
