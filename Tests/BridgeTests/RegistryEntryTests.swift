@@ -42,6 +42,9 @@ import Testing
                         portal.order = .init(id: "\(time)\(replica)", kind: .plan, at: time)
                     }
                     if Bool.random(using: &random) {
+                        portal.webhooks = .init(digests: ["\(time)\(replica)"], domain: nil, sealedAddress: nil)
+                    }
+                    if Bool.random(using: &random) {
                         portal.applicationTokens = .init(digests: ["\(time)\(replica)"], nonce: nil)
                     }
                 }
@@ -131,6 +134,29 @@ import Testing
         entry.merge(anew)
         #expect(!entry.isRemoved)
         #expect(entry.portal.installation == nil && entry.portal.webhooks != nil)
+    }
+
+    @Test func `who has not read of a removal does not undo it with what he writes of the portal`() throws {
+        let installed = Self.changed(3) { $0.installation = .sample() }
+        var removal = RegistryEntry(memberID: "m")
+        removal.remove(at: Self.stamp(5))
+        let late = Self.changed(installed, 6, by: "b") {
+            $0.order = .init(id: "1", kind: .plan, at: 6)
+            $0.authorization = .init(sealed: nil, accessExpiresAt: 1, refreshedAt: 1, needed: nil)
+        }
+        var entry = removal
+        entry.merge(late)
+        var other = late
+        other.merge(removal)
+        #expect(entry == other && entry.isRemoved && RegistryRecord.value(of: entry) == nil)
+        // The record that says so is written once, and is all that there is to say.
+        #expect(!late.covers(entry) && removal.covers(entry))
+        var clock = RegistryClock(replica: "a")
+        let isChanged = entry.change(&clock) { if !$0.isEmpty { $0.report = .init(orderID: "1", at: 7, json: "{}") } }
+        #expect(!isChanged)
+        entry.change(&clock) { $0.installation = .sample() }
+        #expect(!entry.isRemoved && entry.portal.order == nil && entry.portal.authorization == nil)
+        #expect(!removal.covers(entry))
     }
 
     @Test func `a clock never goes back, not even behind others`() {

@@ -35,6 +35,20 @@ import Testing
         #expect(state.unconfirmed.isEmpty && state.behind.isEmpty)
     }
 
+    @Test func `a removal that the newest record lacks is written once more, and not for ever`() {
+        var removal = RegistryEntry(memberID: "m")
+        removal.remove(at: RegistryStamp(time: 5, replica: "a"))
+        var state = RegistryState(replica: "a")
+        _ = state.reachedEnd(.lost)
+        _ = state.read(removal)
+        _ = state.read(Self.entry("m", 6, order: "1"))
+        #expect(state.portal("m") == nil && state.count == 0 && state.behind == ["m"])
+        _ = state.takeBehind()
+        _ = state.confirmed(removal)
+        _ = state.read(removal)
+        #expect(state.portal("m") == nil && state.count == 0 && state.behind.isEmpty && state.unconfirmed.isEmpty)
+    }
+
     @Test func `a change made while another was under way is still to be sent`() {
         var state = RegistryState(replica: "a")
         let sent = Self.entry("m", 1, order: "1")

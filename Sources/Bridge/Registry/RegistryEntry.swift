@@ -12,15 +12,18 @@ package struct RegistryEntry: Sendable, Equatable {
 
     package var memberID: String { portal.memberID }
 
-    /// A portal that was taken out, and not brought back since.
-    package var isRemoved: Bool { stamps.isEmpty && removedAt != nil }
+    /// A portal that was taken out, and not brought back since. Only an installation or webhooks bring one back: what else is
+    /// newer was written by somebody who had not read of the removal, about a portal that is no more.
+    package var isRemoved: Bool { removedAt != nil && portal.installation == nil && portal.webhooks == nil }
 
     package var newestStamp: RegistryStamp? { (stamps.all.map(\.stamp) + [removedAt].compactMap { $0 }).max() }
 
-    /// Whether all that `other` knows is known here.
+    /// Whether all that `other` knows is known here. What is left of a portal that was taken out is nothing to know: its record
+    /// has no place for it.
     package func covers(_ other: RegistryEntry) -> Bool {
         var merged = self
-        return !merged.merge(other)
+        guard merged.merge(other) else { return true }
+        return isRemoved && merged.isRemoved && merged.removedAt == removedAt
     }
 
     /// Takes what is newer in `other`, which is of the same portal.
@@ -45,8 +48,11 @@ package struct RegistryEntry: Sendable, Equatable {
     /// - Returns: whether any part is another one now.
     @discardableResult
     package mutating func change(_ clock: inout RegistryClock, _ body: (inout RegisteredPortal) -> Void) -> Bool {
-        var changed = portal
+        // Of a portal that is brought back nothing stays.
+        let known = isRemoved ? RegisteredPortal(memberID: memberID) : portal
+        var changed = known
         body(&changed)
+        guard changed != known else { return false }
         let parts = RegisteredPortal.Part.allCases.filter { !changed.agrees(with: portal, in: $0) }
         guard !parts.isEmpty else { return false }
         let stamp = clock.next()
