@@ -69,7 +69,7 @@ import Testing
         for left in [String?.none, "old"] {
             var refused = base
             var clock = RegistryClock(replica: "b")
-            refused.change(&clock) { $0.authorization = authorization(left, needed: "spent") }
+            refused.change(&clock, isRefusal: true) { $0.authorization = authorization(left, needed: "spent") }
             #expect(refused.portal.authorization?.needed == "spent" && !base.covers(refused))
             for (first, second) in [(exchanged, refused), (refused, exchanged)] {
                 var merged = first
@@ -84,6 +84,38 @@ import Testing
             refused.merge(merged)
             #expect(refused.portal.authorization == authorization("given"))
         }
+    }
+
+    @Test func `the end of an installation that refused tokens tell of does not count against a later installation`() {
+        let base = Self.changed(1) {
+            $0.installation = .sample()
+            $0.authorization = .init(sealed: SealedText(text: "old"), accessExpiresAt: 1, refreshedAt: 1, needed: nil)
+            $0.applicationTokens = .init(digests: ["old"], nonce: nil)
+        }
+        // It has no Kafka at the moment.
+        let anew = Self.changed(base, 2) {
+            $0.installation?.installedAt += 1
+            $0.authorization?.sealed = SealedText(text: "new")
+            $0.applicationTokens?.digests = ["new", "old"]
+        }
+        var refused = base
+        var clock = RegistryClock(replica: "b")
+        refused.change(&clock, isRefusal: true) { $0.end(because: "NOT_INSTALLED", at: 9_000_000_000_000) }
+        #expect(refused.portal.state == .gone && refused.portal.applicationTokens == nil && !base.covers(refused))
+        for (first, second) in [(anew, refused), (refused, anew)] {
+            var merged = first
+            merged.merge(second)
+            #expect(merged.portal == anew.portal)
+        }
+        // No two replicas write different ends under one stamp.
+        var other = base
+        var otherClock = RegistryClock(replica: "c")
+        other.change(&otherClock, isRefusal: true) { $0.end(because: "NOT_INSTALLED", at: 9_000_000_000_001) }
+        #expect(!other.covers(refused) || !refused.covers(other))
+        var (one, two) = (other, refused)
+        one.merge(refused)
+        two.merge(other)
+        #expect(one == two)
     }
 
     @Test func `a time that nobody could have written stops nobody`() {

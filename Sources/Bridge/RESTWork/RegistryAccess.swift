@@ -112,7 +112,7 @@ package struct RegistryAccess: PortalAccess {
         let keyring = keyring
         do throws(RegistryError) {
             let before = registry.portal(memberID)?.state
-            let portal = try await registry.change(memberID) { portal in
+            let portal = try await registry.change(memberID, isRefusal: true) { portal in
                 // Others may have come since, with an installation.
                 guard let sealed = portal.authorization?.sealed,
                     let known = try? SealedTokens.open(sealed, of: memberID, with: keyring),

@@ -46,6 +46,7 @@ package final class PortalRegistry: Sendable {
     /// Changes one portal, or makes it. `body` may set or clear parts. It is called once, on any thread and under the
     /// registry's lock, so it only computes.
     ///
+    /// - Parameter isRefusal: It says only that Bitrix24 refused what is known here: what is newer elsewhere is not changed by it.
     /// - Throws: `unconfirmed` when Kafka did not answer in time: the change is kept and gets there later, so whatever was
     ///   changed must not be used as if it had not been. `refused`: nothing has changed.
     /// - Returns: the portal as it is now.
@@ -53,9 +54,12 @@ package final class PortalRegistry: Sendable {
     package func change(
         _ memberID: String,
         until durability: Durability = .kafka,
+        isRefusal: Bool = false,
         _ body: @escaping @Sendable (inout RegisteredPortal) -> Void
     ) async throws(RegistryError) -> RegisteredPortal {
-        let entry = try await request(memberID, durability) { entry, clock in entry.change(&clock, body) }
+        let entry = try await request(memberID, durability) { entry, clock in
+            entry.change(&clock, isRefusal: isRefusal, body)
+        }
         return entry.portal
     }
 

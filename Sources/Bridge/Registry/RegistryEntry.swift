@@ -45,9 +45,14 @@ package struct RegistryEntry: Sendable, Equatable {
         return isChanged
     }
 
+    /// - Parameter isRefusal: Bitrix24 refused what is known here; nothing newer is changed by it, wherever that was written.
     /// - Returns: whether any part is another one now.
     @discardableResult
-    package mutating func change(_ clock: inout RegistryClock, _ body: (inout RegisteredPortal) -> Void) -> Bool {
+    package mutating func change(
+        _ clock: inout RegistryClock,
+        isRefusal: Bool = false,
+        _ body: (inout RegisteredPortal) -> Void
+    ) -> Bool {
         // Of a portal that is brought back nothing stays.
         let known = isRemoved ? RegisteredPortal(memberID: memberID) : portal
         var changed = known
@@ -57,8 +62,8 @@ package struct RegistryEntry: Sendable, Equatable {
         guard !parts.isEmpty else { return false }
         let stamp = clock.next()
         for part in parts {
-            let refused = part == .authorization && changed.refusesTokens(of: portal) ? stamps[part] : nil
-            set(part, of: changed, at: refused?.ofRefusal ?? stamp)
+            let refused = isRefusal ? stamps[part] : nil
+            set(part, of: changed, at: refused?.ofRefusal(by: stamp.replica) ?? stamp)
         }
         return true
     }
@@ -113,22 +118,14 @@ package struct PartStamps: Sendable, Equatable {
     }
 }
 
-extension RegisteredPortal {
-    /// Whether these are the same tokens, which were refused since, or what is left of them.
-    fileprivate func refusesTokens(of before: RegisteredPortal) -> Bool {
-        guard let old = before.authorization, let new = authorization, new.needed != nil, new.needed != old.needed
-        else {
-            return false
-        }
-        return new.sealed == nil || new.sealed == old.sealed
-    }
-}
-
 extension RegistryStamp {
     fileprivate static var least: RegistryStamp { RegistryStamp(time: .min, replica: "") }
 
-    /// Of a refusal of what was stamped so: it says nothing of any later tokens, even if it came after them. Another replica
-    /// may have exchanged the same refresh token first and not have got the new ones into Kafka yet; they are good, and this
-    /// refusal says no more than that the old one is spent. `~` comes after all that names of replicas are made of.
-    fileprivate var ofRefusal: RegistryStamp { RegistryStamp(time: time, replica: replica + "~") }
+    /// Of a refusal of what was stamped so: it says nothing of anything later, even if it came after that. Another replica may
+    /// have exchanged the same refresh token first, or taken an installation, and not have got the new tokens into Kafka yet;
+    /// they are good, and this refusal says no more than that the old ones are not. `~` comes after all that names of replicas
+    /// are made of.
+    fileprivate func ofRefusal(by refused: String) -> RegistryStamp {
+        RegistryStamp(time: time, replica: "\(replica)~\(refused)")
+    }
 }
