@@ -78,6 +78,38 @@ import Testing
         }
     }
 
+    @Test func `of several orders at one portal each waits until the one before it is answered`() async throws {
+        try await OwnerStage.with { stage in
+            let member = try stage.member("1")
+            let orders = PortalOrders(stage.registry, patience: .milliseconds(500))
+            let version = stage.registry.version
+            // Nobody answers.
+            async let first = orders.carryOut(.plan, at: member)
+            async let second = orders.carryOut(.plan, at: member)
+            for answer in await [first, second] {
+                guard case .nothing = answer else { throw WaitingEnded() }
+            }
+            #expect(stage.registry.version - version <= 4, "given twice, withdrawn twice")
+            let patient = PortalOrders(stage.registry, patience: .seconds(30))
+            try await stage.owning {
+                try await stage.waitForConnection()
+                let answers = await withTaskGroup(of: PortalOrders.Answer.self) { group in
+                    for _ in 0..<5 { group.addTask { await patient.carryOut(.plan, at: member) } }
+                    return await group.reduce(into: []) { $0.append($1) }
+                }
+                for answer in answers {
+                    guard case .report(let report) = answer else { throw WaitingEnded() }
+                    #expect(report.plan != nil)
+                }
+            }
+            // One that nobody waits for any more stands in nobody's way.
+            try await stage.registry.change(member) { $0.order = .init(id: "old", kind: .plan, at: 1) }
+            async let late = orders.carryOut(.plan, at: member)
+            try await stage.waitFor("its place") { $0.order?.id != "old" }
+            guard case .nothing = await late else { throw WaitingEnded() }
+        }
+    }
+
     @Test func `an answer that nobody fetches is forgotten`() async throws {
         try await OwnerStage.with { stage in
             try await stage.owning {

@@ -55,9 +55,6 @@ struct HintService: Service, CustomStringConvertible {
 
     var description: String { "HintService" }
 
-    /// What a person ordered so long ago is answered or given up.
-    private static let patience: Int64 = 60_000
-
     func run() async throws {
         await cancelWhenGracefulShutdown {
             for await _ in hints.bell.rings {
@@ -73,9 +70,8 @@ struct HintService: Service, CustomStringConvertible {
         let order = RegisteredPortal.Order(id: UUID().uuidString, kind: .check, at: now)
         do throws(RegistryError) {
             try await registry.change(memberID, until: .here) { portal in
-                // Whoever waits for an answer has a right to it; that work looks at the portal as well.
-                if let last = portal.order, last.id != portal.report?.orderID, now - last.at < Self.patience { return }
-                portal.order = order
+                // The work that is ordered already looks at the portal as well.
+                if !portal.awaitsAnswer(at: now) { portal.order = order }
             }
         } catch {
             logger.warning(

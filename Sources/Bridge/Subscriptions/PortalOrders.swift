@@ -70,9 +70,8 @@ package struct PortalOrders: Sendable {
         _ progress: Progress,
         _ isStopped: @Sendable () -> Bool
     ) async -> Answer {
-        let order = RegisteredPortal.Order(id: id, kind: kind, at: WallClock.now().milliseconds)
         do throws(RegistryError) {
-            try await give(order, to: memberID)
+            try await give(kind, id, to: memberID)
         } catch {
             return .nothing("the order could not be given: \(error)")
         }
@@ -87,30 +86,38 @@ package struct PortalOrders: Sendable {
                 answer = .nothing("the portal is not in the registry any more")
                 break
             }
-            // Somebody else's order may have taken its place.
-            if portal.order?.id != id { try? await give(order, to: memberID) }
+            // Somebody else's order may have been there, or have taken its place.
+            if portal.order?.id != id, !portal.awaitsAnswer(at: WallClock.now().milliseconds) {
+                try? await give(kind, id, to: memberID)
+            }
             guard await ContinuousClock.now - progress.last < patience else {
                 answer = .nothing(Self.nobody(patience))
                 break
             }
             do { try await Task.sleep(for: .milliseconds(25)) } catch { break }
         }
-        await withdraw(order, at: memberID)
+        await withdraw(id, at: memberID)
         return answer
     }
 
-    /// A portal that was taken out is not brought back.
-    private func give(_ order: RegisteredPortal.Order, to memberID: String) async throws(RegistryError) {
+    /// Unless somebody waits for the answer to another. A portal that was taken out is not brought back.
+    private func give(
+        _ kind: RegisteredPortal.Order.Kind,
+        _ id: String,
+        to memberID: String
+    ) async throws(RegistryError) {
+        let now = WallClock.now().milliseconds
         try await registry.change(memberID) { portal in
-            if !portal.isEmpty { portal.order = order }
+            guard !portal.isEmpty, !portal.awaitsAnswer(at: now) else { return }
+            portal.order = RegisteredPortal.Order(id: id, kind: kind, at: now)
         }
     }
 
     /// Leaves nothing behind. If it fails, the owner forgets it in time.
-    private func withdraw(_ order: RegisteredPortal.Order, at memberID: String) async {
+    private func withdraw(_ id: String, at memberID: String) async {
         _ = try? await registry.change(memberID) { portal in
-            if portal.order?.id == order.id { portal.order = nil }
-            if portal.report?.orderID == order.id { portal.report = nil }
+            if portal.order?.id == id { portal.order = nil }
+            if portal.report?.orderID == id { portal.report = nil }
         }
     }
 

@@ -1,0 +1,12 @@
+extension RegisteredPortal {
+    /// In milliseconds. What was ordered so long ago is answered or given up.
+    static let orderPatience: UInt64 = 60_000
+
+    /// Somebody waits for the answer to an order, who has a right to it: another order comes after.
+    ///
+    /// - Parameter now: Milliseconds since 1970.
+    func awaitsAnswer(at now: Int64) -> Bool {
+        guard let order, order.id != report?.orderID else { return false }
+        return (now - order.at).magnitude < Self.orderPatience
+    }
+}
