@@ -133,6 +133,19 @@ import Testing
         #expect(error?.faults.map(\.key) == ["subscriptions"])
     }
 
+    @Test func `portals are not compared all the time, but for those that are played`() throws {
+        #expect(try Self.faults("subscriptions: {reconcileEvery: 59s}").map(\.key) == ["subscriptions.reconcileEvery"])
+        for (text, every) in [("0s", Duration.zero), ("1m", .seconds(60))] {
+            let settings = try Self.settings("subscriptions: {reconcileEvery: \(text)}")
+            #expect(settings.subscriptions.reconcileEvery == every)
+        }
+        let played = try Self.settings(
+            "subscriptions: {reconcileEvery: 1s}",
+            environment: ["B24_APPLICATION_STAND_IN": "http://127.0.0.1:1"]
+        )
+        #expect(played.subscriptions.reconcileEvery == .seconds(1))
+    }
+
     @Test func `all faults are told together`() throws {
         let faults = try Self.faults(
             """

@@ -42,6 +42,10 @@ extension BridgeSettings {
             default: subscriptions.reconcileEvery,
             in: .zero ... .seconds(90 * 86_400)
         )
+        let every = subscriptions.reconcileEvery
+        if every > .zero, every < .seconds(60), application.standIn.isEmpty {
+            reader.fault("reconcileEvery", "must be 1m or more, or portals are asked all the time; 0s turns it off")
+        }
         subscriptions.everywhere = Self.declared(reader, otherwise: subscriptions.everywhere)
         if !application.isConfigured, reader.has("online") || reader.has("offline") || reader.has("portals") {
             reader.fault("", "can be made by an application only; set application.clientId and clientSecret")
