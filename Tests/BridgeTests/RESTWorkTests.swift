@@ -252,8 +252,9 @@ import Testing
                 try await stage.waitFor("what became of it") { $0.state == .gone || $0.state == .needsAuthorization }
             }
             #expect(try stage.portal("1").state == .gone, "\(stage.logs.lines.suffix(3))")
-            #expect(try stage.portal("1").authorization == nil && stage.portal("1").installation?.goneReason != nil)
-            #expect(try stage.portal("1").applicationTokens == nil, "those of the next installation may be others")
+            let gone = try stage.portal("1")
+            #expect(gone.authorization == nil && gone.bindings == nil && gone.installation?.goneReason != nil)
+            #expect(gone.applicationTokens == nil, "those of the next installation may be others")
         }
     }
 

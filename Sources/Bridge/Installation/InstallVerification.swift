@@ -89,7 +89,7 @@ struct InstallVerification: Service, CustomStringConvertible {
         if call.kind == .farewell {
             let receivedAt = call.receivedAt
             try await registry.change(call.memberID, until: .here) {
-                $0.leave(at: receivedAt, reason: "the application was uninstalled")
+                $0.end(because: "the application was uninstalled", at: receivedAt)
             }
             return
         }

@@ -44,12 +44,15 @@ extension RegisteredPortal {
         }
     }
 
-    /// The application was taken off the portal: what could still be used of it is erased.
-    mutating func leave(at receivedAt: Int64, reason: String) {
-        guard let installation, receivedAt > installation.installedAt, installation.state == .installed else { return }
+    /// The application was taken off the portal. Its tokens are worth nothing and are forgotten, also those that proved events:
+    /// should it be installed again, they may be others, and nobody would ask for them while these are known.
+    ///
+    /// - Parameter time: When that was received, in milliseconds since 1970. An installation that is later stays.
+    mutating func end(because reason: String, at time: Int64) {
+        guard let installation, time > installation.installedAt, installation.state == .installed else { return }
         self.installation?.state = .gone
         self.installation?.goneReason = reason
-        self.installation?.goneAt = receivedAt
+        self.installation?.goneAt = time
         authorization = nil
         applicationTokens = nil
         bindings = nil

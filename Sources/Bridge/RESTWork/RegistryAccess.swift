@@ -119,7 +119,9 @@ package struct RegistryAccess: PortalAccess {
                     known.refresh == tokens.refresh || known.access == tokens.access
                 else { return }
                 if isGone {
-                    portal.end(because: reason, at: now)
+                    // Also where clocks disagree: the tokens are of this installation.
+                    let installedAt = portal.installation?.installedAt ?? 0
+                    portal.end(because: reason, at: max(now, installedAt + 1))
                 } else {
                     portal.authorization?.needed = reason
                     // It is spent. What another reason refuses may be of use again.
@@ -149,18 +151,6 @@ package struct RegistryAccess: PortalAccess {
 
     private func noTokens(_ memberID: String, _ words: String) -> RESTError {
         RESTError(portal: memberID, method: "", code: .noTokens, message: words)
-    }
-}
-
-extension RegisteredPortal {
-    /// The application is no longer on the portal. Its tokens are worth nothing and are forgotten, also those that proved events:
-    /// should it be installed again, they may be others, and nobody would ask for them while these are known.
-    mutating func end(because reason: String, at now: Int64) {
-        installation?.state = .gone
-        installation?.goneReason = reason
-        installation?.goneAt = now
-        authorization = nil
-        applicationTokens = nil
     }
 }
 

@@ -153,9 +153,9 @@ import Testing
         let known = portal
         portal.take(Self.call(.installation, at: 10, token: "a"))
         portal.take(Self.call(.reinstallation, at: 9, token: "b"))
-        portal.leave(at: 9, reason: "late")
+        portal.end(because: "late", at: 9)
         #expect(portal == known)
-        portal.leave(at: 20, reason: "gone")
+        portal.end(because: "gone", at: 20)
         let gone = portal
         portal.take(Self.call(.installation, at: 15))
         portal.take(Self.call(.test, at: 30, token: "x"))

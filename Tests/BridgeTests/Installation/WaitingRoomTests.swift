@@ -123,7 +123,7 @@ import Testing
             let portal = try await Self.install(standIn, bridge)
             try await bridge.take(Self.deals(1...3, of: portal))
             try await #require(bridge.bridge.registry).change(portal, until: .here) {
-                $0.leave(at: WallClock.now().milliseconds + 1, reason: "NOT_INSTALLED")
+                $0.end(because: "NOT_INSTALLED", at: WallClock.now().milliseconds + 1)
             }
             try await bridge.waitForDelivery(of: 3, to: "dead-letter")
             #expect(bridge.deadLetters.allSatisfy { $0.headers["b24_reason"] == "gone-portal" })
