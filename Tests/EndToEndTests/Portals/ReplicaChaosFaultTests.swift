@@ -37,7 +37,8 @@ import Testing
             try await scene.waitForStates(["connected": count + 1])
 
             var figures: [String] = []
-            for (index, oracle) in oracles.enumerated() {
+            for (index, (oracle, setup)) in oracles.enumerated() {
+                _ = setup
                 oracle.stopSending()
                 let report = try await oracle.verdict("chaos, replica \(index)")
                 // So that a run that tests nothing does not count.
@@ -54,7 +55,8 @@ import Testing
         }
     }
 
-    private static func startOracles(_ scene: PortalScene, _ portal: String) async throws -> [Oracle] {
+    /// With their configurations, which are there for as long as these are.
+    private static func startOracles(_ scene: PortalScene, _ portal: String) async throws -> [(Oracle, Setup)] {
         let token = try await scene.portals.applicationToken(of: portal)
         return try scene.replicas.map { replica in
             var setup = try Setup(servers: scene.servers)
@@ -66,7 +68,7 @@ import Testing
                 to: "portals.yaml"
             )
             let pace = ["--hold", "--rate", "50", "--connections", "4"]
-            return try Oracle.start(setup, port: replica.port, pace)
+            return (try Oracle.start(setup, port: replica.port, pace), setup)
         }
     }
 }
