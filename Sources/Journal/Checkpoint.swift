@@ -111,7 +111,11 @@ struct CheckpointFile: Sendable {
     }
 
     func replace(with checkpoint: Checkpoint) throws(FileSystemError) {
-        try fileSystem.replace(layout.checkpoint, in: layout.directory, with: checkpoint.encoded())
+        var bytes: [UInt8]? = checkpoint.encoded()
+        try fileSystem.replace(layout.checkpoint, in: layout.directory) {
+            defer { bytes = nil }
+            return bytes
+        }
     }
 
     static let reserveBytes = 32 << 10

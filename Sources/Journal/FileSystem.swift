@@ -143,19 +143,22 @@ extension FileSystem {
         return bytes
     }
 
-    /// All of a file.
-    package func contents(of path: String) throws(FileSystemError) -> [UInt8] {
-        let file = try open(path, .read)
-        defer { close(file) }
-        return try contents(of: path, limit: try size(of: file))
-    }
-
     /// Puts a new file in place of the old one, if there is one, as a whole and durably. The directory must exist.
-    package func replace(_ path: String, in directory: String, with bytes: [UInt8]) throws(FileSystemError) {
+    ///
+    /// - Parameter nextPiece: What the file holds, one piece after the other; `nil` at the end.
+    package func replace(
+        _ path: String,
+        in directory: String,
+        with nextPiece: () -> [UInt8]?
+    ) throws(FileSystemError) {
         let new = path + ".new"
         let file = try openAnew(new)
         do throws(FileSystemError) {
-            try writeAll(file, bytes, at: 0)
+            var end = 0
+            while let piece = nextPiece() {
+                try writeAll(file, piece, at: end)
+                end += piece.count
+            }
             try sync(file)
         } catch {
             close(file)

@@ -39,24 +39,24 @@ import Testing
 
     @Test func `a portal in both has the tokens of both, and the file's domain`() throws {
         let store = PortalStore(Self.file(["f"]))
-        store.registered([(Self.member, Self.registered(["r"]))])
+        store.registered([Self.member]) { _ in Self.registered(["r"]) }
         #expect(try Self.words(store, "f") == "online file.bitrix24.com")
         #expect(try Self.words(store, "r") == "online file.bitrix24.com")
         #expect(try Self.words(store, "x") == "bad-token")
         store.replace(with: .empty)
         #expect(try Self.words(store, "f") == "bad-token")
         #expect(try Self.words(store, "r") == "online registry.bitrix24.com")
-        store.registered([(Self.member, nil)])
+        store.registered([Self.member]) { _ in nil }
         #expect(try Self.words(store, "r") == "unknown-portal")
     }
 
     @Test func `a portal without its token waits, and one that is gone is refused as gone`() throws {
         let store = PortalStore(.empty)
-        store.registered([(Self.member, Self.registered([]))])
+        store.registered([Self.member]) { _ in Self.registered([]) }
         #expect(try Self.words(store, "r") == "awaiting")
-        store.registered([(Self.member, Self.registered(["r"]))])
+        store.registered([Self.member]) { _ in Self.registered(["r"]) }
         #expect(try Self.words(store, "r") == "online registry.bitrix24.com")
-        store.registered([(Self.member, Self.registered(["r"], gone: true))])
+        store.registered([Self.member]) { _ in Self.registered(["r"], gone: true) }
         #expect(try Self.words(store, "r") == "gone-portal")
         store.replace(with: Self.file(["f"]))
         #expect(try Self.words(store, "f") == "online file.bitrix24.com", "the file wins")
@@ -65,14 +65,14 @@ import Testing
 
     @Test func `a portal in the file does not wait once a token of it is known there`() throws {
         let store = PortalStore(Self.file(["f"]))
-        store.registered([(Self.member, Self.registered([]))])
+        store.registered([Self.member]) { _ in Self.registered([]) }
         #expect(try Self.words(store, "f") == "online file.bitrix24.com")
         #expect(try Self.words(store, "r") == "awaiting")
     }
 
     @Test func `tokens beyond what a portal may have are left out, the registry's first`() throws {
         let store = PortalStore(Self.file((1...15).map { "f\($0)" }))
-        store.registered([(Self.member, Self.registered(["r1", "r2"]))])
+        store.registered([Self.member]) { _ in Self.registered(["r1", "r2"]) }
         #expect(try Self.words(store, "f15") == "online file.bitrix24.com")
         #expect(try Self.words(store, "r1") == "online file.bitrix24.com")
         #expect(try Self.words(store, "r2") == "bad-token")

@@ -199,25 +199,63 @@ import Testing
         #expect(times == [10, 11, 101])
     }
 
-    @Test func `an entry comes back from its record as it was`() throws {
+    /// With every field of every part. Who adds a field adds it here, and to `PackedEntry`.
+    private static let full: RegistryEntry = {
         var entry = RegistryEntry(memberID: "m")
         entry.remove(at: Self.stamp(1, "gone by"))
         entry = Self.changed(entry, 2) { portal in
-            portal.installation = .sample()
+            portal.installation = .sample(installedAt: -5)
+            portal.installation?.version = "12"
+            portal.installation?.userID = "1"
+            portal.installation?.goneReason = "weg"
+            portal.installation?.goneAt = .max
+            portal.installation?.state = .gone
             portal.authorization = .init(
                 sealed: SealedText(text: "1.k.AAAA"),
                 accessExpiresAt: 9,
                 refreshedAt: 8,
-                needed: nil
+                needed: "да"
             )
-            portal.applicationTokens = .init(digests: ["ab"], nonce: "n")
-            portal.bindings = .init(installedAt: 1, fingerprint: "f", reconciledAt: 2, bound: 3, drift: 0, error: nil)
+            portal.applicationTokens = .init(digests: ["ab", "cd"], nonce: "n")
+            portal.webhooks = .init(digests: ["ef"], domain: "d", sealedAddress: SealedText(text: "1.k.BBBB"))
+            portal.bindings = .init(
+                installedAt: 1,
+                fingerprint: "f",
+                reconciledAt: 2,
+                bound: 3,
+                drift: 4,
+                error: "e",
+                handlers: ["h"],
+                connectors: []
+            )
             portal.order = .init(id: "o", kind: .events, at: 7)
             portal.report = .init(orderID: "o", at: 8, json: "{\"a\":[1]}")
         }
-        entry = Self.changed(entry, 3) { $0.order = nil }
-        let json = try #require(RegistryRecord.value(of: entry))
-        #expect(try RegistryRecord.entry(memberID: "m", json: json) == entry)
+        return Self.changed(entry, 3, by: "another replica") { $0.order = nil }
+    }()
+
+    @Test func `an entry comes back from its record as it was`() throws {
+        let json = try #require(RegistryRecord.value(of: Self.full))
+        #expect(try RegistryRecord.entry(memberID: "m", json: json) == Self.full)
+        #expect(try RegistryRecord.entry(line: RegistryRecord.line(of: Self.full)) == Self.full)
+    }
+
+    @Test func `an entry comes back from its packed form, which knows all fields`() {
+        for entry in [Self.full, RegistryEntry(memberID: "m"), Self.changed(1) { $0.installation = .sample() }] {
+            let packed = PackedEntry(entry)
+            #expect(packed.entry(memberID: "m") == entry)
+            guard case .packed = packed else {
+                Issue.record("PackedEntry leaves something out of \(entry)")
+                continue
+            }
+        }
+        for part in Mirror(reflecting: Self.full.portal).children where part.label != "order" {
+            guard let part = Mirror(reflecting: part.value).children.first?.value else { continue }
+            for field in Mirror(reflecting: part).children {
+                let isSet = Mirror(reflecting: field.value).displayStyle != .optional || "\(field.value)" != "nil"
+                #expect(isSet, "the test's entry does not set \(field.label ?? "")")
+            }
+        }
     }
 
     @Test func `a record of a newer bridge, or of nobody, is not read`() {

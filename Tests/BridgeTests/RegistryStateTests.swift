@@ -81,7 +81,7 @@ import Testing
         var state = RegistryState(replica: "a")
         state.restore([Self.entry("a", 1, order: "1"), Self.entry("b", 1, order: "1")], unconfirmed: [])
         let missing = state.reachedEnd(.removed)
-        #expect(missing == ["a", "b"] && state.count == 2 && state.behind == ["a", "b"])
+        #expect(missing == ["a", "b"] && state.memberIDs.count == 2 && state.behind == ["a", "b"])
     }
 
     @Test func `what was changed and not confirmed outlives a restart, whatever the topic says`() {

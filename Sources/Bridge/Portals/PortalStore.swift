@@ -36,9 +36,13 @@ package final class PortalStore: Sendable {
         counter.add(1, ordering: .releasing)
     }
 
-    /// Takes in what has changed in the registry; `nil` for a portal that is not in it any more.
-    package func registered(_ changed: [(memberID: String, portal: RegisteredPortal?)]) {
-        let changed = changed.map { ($0.memberID, $0.portal.map(Portal.init)) }
+    /// Takes in what has changed in the registry.
+    ///
+    /// - Parameter portal: Asked once for each; `nil` for a portal that is not in the registry any more.
+    package func registered(_ memberIDs: some Sequence<String>, _ portal: (String) -> RegisteredPortal?) {
+        // One by one: of thousands, all that is known at once would take much more memory than what is needed of it.
+        let changed = memberIDs.map { ($0, portal($0).map(Portal.init)) }
+        guard !changed.isEmpty else { return }
         state.withLock { state in
             for (memberID, portal) in changed {
                 state.registered[memberID] = portal

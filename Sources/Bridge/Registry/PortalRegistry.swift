@@ -39,7 +39,7 @@ package final class PortalRegistry: Sendable {
 
     package var memberIDs: [String] {
         state.withLock { state in
-            state.registry.entries.values.compactMap { $0.isRemoved ? nil : $0.memberID }
+            state.registry.memberIDs.filter { state.registry.portal($0) != nil }
         }
     }
 
@@ -79,7 +79,7 @@ package final class PortalRegistry: Sendable {
     /// - Returns: whether that was anything.
     /// - Throws: as `change` does.
     package func merge(_ entry: RegistryEntry) async throws(RegistryError) -> Bool {
-        if state.withLock({ $0.registry.entries[entry.memberID]?.covers(entry) ?? false }) { return false }
+        if state.withLock({ $0.registry.known(entry.memberID)?.covers(entry) ?? false }) { return false }
         _ = try await request(entry.memberID, .kafka) { known, clock in
             if let stamp = entry.newestStamp { clock.observe(stamp) }
             return known.merge(entry)
@@ -187,20 +187,22 @@ package final class PortalRegistry: Sendable {
     /// once.
     func publish() {
         publishing.withLock { _ in
-            let changed = state.withLock { state -> [(String, RegisteredPortal?)] in
-                defer { state.unpublished.removeAll(keepingCapacity: true) }
-                return state.unpublished.map { ($0, state.registry.portal($0)) }
+            let changed = state.withLock { state in
+                defer { state.unpublished = [] }
+                return state.unpublished
             }
-            if !changed.isEmpty { store?.registered(changed) }
+            store?.registered(changed) { portal($0) }
         }
     }
 
     /// What is to be sent to Kafka, of these or of all that is not confirmed.
     var unconfirmed: [RegistryEntry] {
         state.withLock { state in
-            state.registry.unconfirmed.compactMap { state.registry.entries[$0] }
+            state.registry.unconfirmed.compactMap { state.registry.known($0) }
         }
     }
+
+    var unconfirmedIDs: Set<String> { state.withLock { $0.registry.unconfirmed } }
 
     /// - Returns: whether that is all that is known of the portal.
     func confirmed(_ sent: RegistryEntry) -> Bool { state.withLock { $0.registry.confirmed(sent) } }
@@ -216,17 +218,18 @@ package final class PortalRegistry: Sendable {
     var version: Int { state.withLock { $0.registry.version } }
 
     /// Also of portals that were taken out.
-    package var entries: [RegistryEntry] { state.withLock { Array($0.registry.entries.values) } }
+    var allIDs: [String] { state.withLock { Array($0.registry.memberIDs) } }
+
+    func entry(_ memberID: String) -> RegistryEntry? { state.withLock { $0.registry.known(memberID) } }
+
+    /// Also of portals that were taken out.
+    package var entries: [RegistryEntry] {
+        state.withLock { state in state.registry.memberIDs.compactMap { state.registry.known($0) } }
+    }
 
     /// How many portals there are in each state, and how many changes are not confirmed.
     package func census() -> (states: [RegisteredPortal.State: Int], unconfirmed: Int) {
-        state.withLock { state in
-            var states: [RegisteredPortal.State: Int] = [:]
-            for entry in state.registry.entries.values where !entry.isRemoved {
-                states[entry.portal.state, default: 0] += 1
-            }
-            return (states, state.registry.unconfirmed.count)
-        }
+        state.withLock { ($0.registry.states.filter { $0.value > 0 }, $0.registry.unconfirmed.count) }
     }
 }
 

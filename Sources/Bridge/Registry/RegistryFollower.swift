@@ -14,7 +14,7 @@ struct RegistryFollower {
 
     /// Portals are published no more often, however fast changes come.
     static let publishInterval: Duration = .milliseconds(50)
-    static let largestBatch = 1000
+    static let largestBatch = 200
     /// How often it is asked whether Kafka is there when nothing comes, for the age of the snapshot.
     static let contactMilliseconds: Int64 = 3_600_000
     private static let pause: Duration = .seconds(1)

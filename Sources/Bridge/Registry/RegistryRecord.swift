@@ -59,7 +59,7 @@ package enum RegistryRecord {
         do {
             let stored = try decoder.decode(StoredEntry.self, from: Data(line))
             guard let memberID = stored.memberID, isMemberID(memberID) else {
-                throw RegistryError(.unreadable, "it names no memberId")
+                throw RegistryError(.unreadable, "it names no memberID")
             }
             return try stored.entry(memberID: memberID)
         } catch let error as RegistryError {

@@ -76,16 +76,20 @@ struct RegistryService: Service, CustomStringConvertible {
     init(_ parts: RegistryParts, shutdownTimeout: Duration) {
         self.parts = parts
         self.shutdownTimeout = shutdownTimeout
-        let contents = parts.files.load()
-        for finding in contents.findings {
+        let findings = parts.files.load { name, entries in
+            switch name {
+            case .snapshot: parts.registry.restore(entries, unconfirmed: [])
+            case .unconfirmed: parts.registry.restore([], unconfirmed: entries)
+            }
+        }
+        for fault in findings.faults {
             parts.logger.error(
                 "a file of the registry cannot be used; the registry is read from Kafka instead",
-                metadata: ["finding": "\(finding)"]
+                metadata: ["finding": "\(fault)"]
             )
         }
-        parts.registry.restore(contents.entries, unconfirmed: contents.unconfirmed)
         parts.registry.publish()
-        if let readAt = contents.readAt {
+        if let readAt = findings.readAt {
             parts.status.read(at: readAt)
             parts.status.snapshotWritten(at: readAt)
         }

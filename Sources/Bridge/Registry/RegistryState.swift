@@ -1,7 +1,9 @@
 /// What one replica knows of the registry, and what of it Kafka has not confirmed. Pure: who reads the topic and who writes
 /// it tell it what they see.
 struct RegistryState {
-    private(set) var entries: [String: RegistryEntry] = [:]
+    private var packed: [String: PackedEntry] = [:]
+    /// How many portals there are in each state; a state may stand there with 0.
+    private(set) var states: [RegisteredPortal.State: Int] = [:]
     /// Changed here, and not confirmed.
     private(set) var unconfirmed: Set<String> = []
     /// Their newest record in the topic lacks something that is known here: two replicas wrote at the same time. The owner
@@ -12,22 +14,24 @@ struct RegistryState {
     private(set) var isRead = false
     /// Portals of the snapshot that no record has spoken of yet.
     private var unheard: Set<String> = []
-    private var removed = 0
     private(set) var version = 0
 
     init(replica: String) { clock = RegistryClock(replica: replica) }
 
     func portal(_ memberID: String) -> RegisteredPortal? {
-        guard let entry = entries[memberID], !entry.isRemoved else { return nil }
+        guard let entry = known(memberID), !entry.isRemoved else { return nil }
         return entry.portal
     }
 
-    var count: Int { entries.count - removed }
+    func known(_ memberID: String) -> RegistryEntry? { packed[memberID]?.entry(memberID: memberID) }
+
+    /// Also of those that were taken out.
+    var memberIDs: some Collection<String> { packed.keys }
 
     // MARK: Changes made here
 
     /// As it is, for a change; an empty one if there is none.
-    func entry(_ memberID: String) -> RegistryEntry { entries[memberID] ?? RegistryEntry(memberID: memberID) }
+    func entry(_ memberID: String) -> RegistryEntry { known(memberID) ?? RegistryEntry(memberID: memberID) }
 
     /// Takes in what was changed here.
     mutating func commit(_ entry: RegistryEntry) {
@@ -39,7 +43,7 @@ struct RegistryState {
     ///
     /// - Returns: whether it is all that is known of the portal.
     mutating func confirmed(_ sent: RegistryEntry) -> Bool {
-        guard let known = entries[sent.memberID], !sent.covers(known) else {
+        guard let known = known(sent.memberID), !sent.covers(known) else {
             unconfirmed.remove(sent.memberID)
             return true
         }
@@ -54,7 +58,7 @@ struct RegistryState {
     mutating func read(_ record: RegistryEntry) -> Bool {
         unheard.remove(record.memberID)
         let isChanged = merge(record)
-        if let known = entries[record.memberID], !record.covers(known) {
+        if let known = known(record.memberID), !record.covers(known) {
             behind.insert(record.memberID)
         } else {
             behind.remove(record.memberID)
@@ -88,13 +92,14 @@ struct RegistryState {
         guard !isRead else { return [] }
         isRead = true
         let missing = unheard.subtracting(unconfirmed).filter { portal($0) != nil }
-        let isTopicEmpty = missing.count == entries.keys.count { portal($0) != nil && !unconfirmed.contains($0) }
+        let isTopicEmpty = missing.count == packed.keys.count { portal($0) != nil && !unconfirmed.contains($0) }
         unheard = []
         for memberID in missing {
             if unheardAre == .lost || isTopicEmpty {
                 behind.insert(memberID)
             } else {
-                entries[memberID] = nil
+                if let state = portal(memberID)?.state { states[state, default: 0] -= 1 }
+                packed[memberID] = nil
                 version += 1
             }
         }
@@ -113,12 +118,12 @@ struct RegistryState {
     @discardableResult
     private mutating func merge(_ entry: RegistryEntry) -> Bool {
         if let stamp = entry.newestStamp { clock.observe(stamp) }
-        var known = entries[entry.memberID] ?? RegistryEntry(memberID: entry.memberID)
-        let wasRemoved = known.isRemoved
-        let isChanged = known.merge(entry)
-        guard isChanged else { return false }
-        removed += (known.isRemoved ? 1 : 0) - (wasRemoved ? 1 : 0)
-        entries[entry.memberID] = known
+        var known = self.entry(entry.memberID)
+        let before = known
+        guard known.merge(entry) else { return false }
+        if !before.isRemoved, !before.stamps.isEmpty { states[before.portal.state, default: 0] -= 1 }
+        if !known.isRemoved { states[known.portal.state, default: 0] += 1 }
+        packed[entry.memberID] = PackedEntry(known)
         version += 1
         return true
     }

@@ -107,7 +107,8 @@ package struct RegistryTopic: Sendable {
                 bootstrapServers: bootstrapServers,
                 clientID: "\(producer.clientID)-\(purpose)",
                 groupID: "\(name).\(purpose)-\(UUID().uuidString)",
-                properties: properties,
+                // librdkafka fetches ahead up to 64 MiB, which is more than the portals take in the end.
+                properties: ["queued.max.messages.kbytes": "1024"].merging(properties) { $1 },
                 tokens: producer.tokens
             )
         )

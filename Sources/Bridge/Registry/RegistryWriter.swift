@@ -61,7 +61,8 @@ final class RegistryWriter {
             producer.close()
         }
         while true {
-            if let deadline = inbox.stopDeadline, .now >= deadline || registry.unconfirmed.isEmpty && waiters.isEmpty {
+            if let deadline = inbox.stopDeadline, .now >= deadline || registry.unconfirmedIDs.isEmpty && waiters.isEmpty
+            {
                 break
             }
             take()
@@ -83,7 +84,7 @@ final class RegistryWriter {
         var next = nextSnapshot
         for all in waiters.values { for waiter in all { next = min(next, waiter.deadline) } }
         // Until the topic can be used nothing is sent; whoever learns that it can wakes this thread.
-        if inbox.isTopicUsable, !inFlight.isSuperset(of: registry.unconfirmed.map(\.memberID)) {
+        if inbox.isTopicUsable, !inFlight.isSuperset(of: registry.unconfirmedIDs) {
             next = min(next, pausedUntil)
         }
         if let deadline = inbox.stopDeadline { next = min(next, deadline) }
@@ -145,6 +146,7 @@ final class RegistryWriter {
 
     private func send(_ outcomes: inout [RegistryProducer.Outcome]) {
         guard inbox.isTopicUsable, .now >= pausedUntil else { return }
+        guard !inFlight.isSuperset(of: registry.unconfirmedIDs) else { return }
         for entry in registry.unconfirmed where !inFlight.contains(entry.memberID) {
             guard producer.send(entry, &outcomes) else { return }
             inFlight.insert(entry.memberID)
@@ -244,7 +246,7 @@ final class RegistryWriter {
         }
         let started = ContinuousClock.now
         do throws(FileSystemError) {
-            try files.writeSnapshot(registry.entries, readAt: readAt)
+            try files.writeSnapshot(registry.allIDs, readAt: readAt) { registry.entry($0) }
             snapshotVersion = version
             snapshotReadAt = readAt
             status.snapshotWritten(at: WallClock.now().milliseconds)

@@ -49,7 +49,7 @@ struct DeadLettersRequeueCommand: AsyncParsableCommand {
         guard loaded.settings.keepsRegistry else { return loaded.portals }
         let portals = PortalStore(loaded.portals)
         try await loaded.settings.withRegistry(patience: .seconds(selection.timeout)) { registry in
-            portals.registered(registry.memberIDs.map { ($0, registry.portal($0)) })
+            portals.registered(registry.memberIDs) { registry.portal($0) }
         }
         return portals.directory
     }
