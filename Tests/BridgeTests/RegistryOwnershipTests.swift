@@ -26,9 +26,9 @@ import Testing
     @Test func `a replica that may not be a member of the group says so, and is one when it may`() async throws {
         try await Kafka.withCluster { cluster in
             let topic = try RunningRegistry.newTopic(on: cluster)
+            cluster.pushRequestErrors(.findCoordinator, Array(repeating: .groupAuthorizationFailed, count: 500))
             let replica = try RunningRegistry("a", servers: cluster.bootstrapServers, topic: topic)
             try await replica.waitUntilRead()
-            cluster.pushRequestErrors(.findCoordinator, Array(repeating: .groupAuthorizationFailed, count: 500))
             try await wait(for: "the words; \(replica.logs.lines.suffix(5))", within: .seconds(20)) {
                 replica.logs.contains("error this replica cannot take part", "\(topic).owner", "the right Read")
             }

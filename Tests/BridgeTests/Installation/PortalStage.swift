@@ -80,7 +80,7 @@ final class PortalStage: Sendable {
               try {
                 const page = document.querySelector("iframe").contentDocument;
                 const main = page.getElementById("page");
-                if (!main) return;
+                if (!main || page.readyState === "loading") return;
                 const seen = JSON.stringify({
                   state: main.dataset.state, lang: page.documentElement.lang, text: page.body.innerText,
                   role: page.querySelector("[aria-live]").getAttribute("role"), finished
