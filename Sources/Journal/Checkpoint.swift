@@ -111,11 +111,7 @@ struct CheckpointFile: Sendable {
     }
 
     func replace(with checkpoint: Checkpoint) throws(FileSystemError) {
-        var bytes: [UInt8]? = checkpoint.encoded()
-        try fileSystem.replace(layout.checkpoint, in: layout.directory) {
-            defer { bytes = nil }
-            return bytes
-        }
+        try fileSystem.replace(layout.checkpoint, in: layout.directory, with: checkpoint.encoded())
     }
 
     static let reserveBytes = 32 << 10

@@ -143,6 +143,22 @@ extension FileSystem {
         return bytes
     }
 
+    /// All of a file.
+    package func contents(of path: String) throws(FileSystemError) -> [UInt8] {
+        let file = try open(path, .read)
+        defer { close(file) }
+        return try contents(of: path, limit: try size(of: file))
+    }
+
+    /// `replace` with what is held in memory.
+    package func replace(_ path: String, in directory: String, with bytes: [UInt8]) throws(FileSystemError) {
+        var piece: [UInt8]? = bytes
+        try replace(path, in: directory) { () -> [UInt8]? in
+            defer { piece = nil }
+            return piece
+        }
+    }
+
     /// Puts a new file in place of the old one, if there is one, as a whole and durably. The directory must exist.
     ///
     /// - Parameter nextPiece: What the file holds, one piece after the other; `nil` at the end.
