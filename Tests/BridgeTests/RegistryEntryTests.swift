@@ -207,6 +207,7 @@ import Testing
             portal.installation = .sample(installedAt: -5)
             portal.installation?.version = "12"
             portal.installation?.userID = "1"
+            portal.installation?.seenAt = 6
             portal.installation?.goneReason = "weg"
             portal.installation?.goneAt = .max
             portal.installation?.state = .gone
@@ -225,6 +226,7 @@ import Testing
                 bound: 3,
                 drift: 4,
                 error: "e",
+                errorCode: "c",
                 handlers: ["h"],
                 connectors: []
             )

@@ -59,6 +59,7 @@ private struct Packer {
                 packer.optional(part.version) { $0.text($1) }
                 packer.optional(part.userID) { $0.text($1) }
                 packer.number(part.installedAt)
+                packer.optional(part.seenAt) { $0.number($1) }
                 packer.optional(part.goneReason) { $0.text($1) }
                 packer.optional(part.goneAt) { $0.number($1) }
             }
@@ -88,6 +89,7 @@ private struct Packer {
                 packer.number(Int64(part.bound))
                 packer.number(Int64(part.drift))
                 packer.optional(part.error) { $0.text($1) }
+                packer.optional(part.errorCode) { $0.text($1) }
                 packer.optional(part.handlers) { $0.texts($1) }
                 packer.optional(part.connectors) { $0.texts($1) }
             }
@@ -176,6 +178,7 @@ private struct Unpacker {
                     version: unpacker.optional { $0.text() },
                     userID: unpacker.optional { $0.text() },
                     installedAt: unpacker.number(),
+                    seenAt: unpacker.optional { $0.number() },
                     goneReason: unpacker.optional { $0.text() },
                     goneAt: unpacker.optional { $0.number() }
                 )
@@ -210,6 +213,7 @@ private struct Unpacker {
                     bound: Int(unpacker.number()),
                     drift: Int(unpacker.number()),
                     error: unpacker.optional { $0.text() },
+                    errorCode: unpacker.optional { $0.text() },
                     handlers: unpacker.optional { $0.texts() },
                     connectors: unpacker.optional { $0.texts() }
                 )

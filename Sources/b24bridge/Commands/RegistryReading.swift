@@ -16,9 +16,7 @@ extension BridgeSettings {
         }
         let silent = Logger(label: "b24bridge") { _ in SwiftLogNoOpLogHandler() }
         do {
-            return try await withKafkaTokens {
-                try await RegistrySession.run(self, timeout: patience, logger: silent, body)
-            }
+            return try await RegistrySession.run(self, timeout: patience, logger: silent, body)
         } catch let error as RegistryError {
             writeToStandardError("\(error). Check kafka.bootstrapServers, kafka.registryTopic and the rights on it.\n")
             throw ExitCode.failure
