@@ -18,7 +18,7 @@ import Testing
                 try await scene.replicas[0].registry().snapshotAgeSeconds != nil
             }
 
-            scene.cluster.pause()
+            scene.cluster.setBrokers(up: false)
             let away = ContinuousClock.now
             for portal in portals.dropFirst() { try await scene.install(portal, at: scene.replicas[0].port) }
             try await eventually("they are verified without Kafka") {
@@ -37,9 +37,14 @@ import Testing
                 #expect(try await post(form, port: scene.replicas[0].port).status == 200)
                 keys.insert(PortalScene.key(portal, deal: 5))
             }
+            if Campaign.isFull {
+                for replica in scene.replicas {
+                    try await eventually("nobody does the work") { try await !replica.registry().owner }
+                }
+            }
             let outage = ContinuousClock.now - away
 
-            scene.cluster.resume()
+            scene.cluster.setBrokers(up: true)
             let back = ContinuousClock.now
             try await scene.waitForStates(["connected": count], within: .seconds(90))
             let connected = ContinuousClock.now - back

@@ -35,6 +35,12 @@ final class Cluster: Sendable {
     func pause() { program.send(SIGSTOP) }
     func resume() { program.send(SIGCONT) }
 
+    /// Takes the brokers off the net, or back.
+    func setBrokers(up: Bool) {
+        let line = Array((up ? "up\n" : "down\n").utf8)
+        _ = write(input, line, line.count)
+    }
+
     /// Why it ended; `nil` while it runs. librdkafka's cluster aborts on some orders of joining a group and dying.
     var fault: String? { program.currentEnd().map { "the cluster ended: \($0) \(program.standardError)" } }
 
