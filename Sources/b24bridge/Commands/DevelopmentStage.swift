@@ -23,8 +23,6 @@ struct DevelopmentStage {
         cluster = try MockCluster()
         directory = FileManager.default.temporaryDirectory.appending(path: "b24bridge-dev-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        // The in-process cluster does not answer those who create topics, and makes them with several partitions.
-        try cluster.createTopic(Self.registryTopic)
     }
 
     private static let registryTopic = "bitrix24.bridge.portals"
@@ -47,8 +45,8 @@ struct DevelopmentStage {
                 "B24_JOURNAL_DIRECTORY": directory.appending(path: "journal").path, "B24_PORTALS_FILE": portals.path,
             ]
         )
-        // With an application there is a registry of portals. Its topic has one partition; one that this cluster makes by
-        // itself has four.
+        // With an application there is a registry of portals. Its topic has one partition; this cluster does not answer those
+        // who create topics, and makes them with four by itself.
         if loaded.settings.keepsRegistry { try cluster.createTopic(loaded.settings.kafka.registryTopic) }
         return loaded
     }
