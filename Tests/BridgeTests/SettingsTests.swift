@@ -29,7 +29,26 @@ import Testing
         #expect(settings.journal.segmentBytes == 64 << 20 && settings.journal.sync && settings.journal.retain == .zero)
         #expect(settings.parkedMaxBytes == 2 << 30 && settings.parkedDirectory == "data/journal/parked")
         #expect(settings.portalsFile == "portals.yaml" && settings.replica == "host-1")
+        #expect(!settings.keepsRegistry && settings.kafka.registryTopic == "bitrix24.bridge.portals")
+        #expect(settings.registryDirectory == "data/journal/registry")
         #expect(settings.shutdownDelay == .zero && settings.shutdownTimeout == .seconds(25))
+    }
+
+    @Test func `there is a registry where there is an application, unless it is said otherwise`() throws {
+        let application = """
+            application: {clientId: local.1, clientSecret: s, publicURL: "https://bridge.example"}
+            kafka: {bootstrapServers: "broker:9092", registryTopic: mine}
+            """
+        #expect(try Self.settings(application).keepsRegistry)
+        #expect(try Self.settings(application).kafka.registryTopic == "mine")
+        #expect(try !Self.settings(application + "\nportals: {registry: false}").keepsRegistry)
+        #expect(try Self.settings("kafka: {bootstrapServers: b}\nportals: {registry: true}").keepsRegistry)
+        #expect(throws: ConfigurationFaults.self) {
+            try Self.settings("kafka: {bootstrapServers: b, registryTopic: \"{portal}\"}")
+        }
+        #expect(throws: ConfigurationFaults.self) {
+            try Self.settings("kafka: {bootstrapServers: b, registryTopic: t, deadLetterTopic: t}")
+        }
     }
 
     @Test func `every key is read`() throws {
@@ -96,7 +115,7 @@ import Testing
     @Test(arguments: ["/b24/events", "/b24/events/install", "/b24", "install", "/b24/install/", "/i?x=1"])
     func `an install address that is no address of its own is a fault`(path: String) throws {
         let faults = try #require(throws: ConfigurationFaults.self) {
-            try Self.settings("{http: {installPath: \"\(path)\"}, kafka: {bootstrapServers: \"b:9092\"}}")
+            try Self.settings("http: {installPath: \"\(path)\"}")
         }
         #expect("\(faults)".contains("http.installPath"))
     }

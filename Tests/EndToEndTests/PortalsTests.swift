@@ -154,6 +154,15 @@ import Testing
         #expect(result.end == .exit(2) && result.errors.contains(word), "\(result.errors)")
     }
 
+    @Test func theRegistrysTopicIsChecked() async throws {
+        let setup = try setup()
+        // The in-process cluster makes what it is asked for, with four partitions.
+        let checked = try await runBridge(["check", "--config", setup.folder.file("b24bridge.yaml")])
+        #expect(checked.end == .exit(1))
+        #expect(checked.output.contains("FAILED   registry \(setup.prefix)registry: "), "\(checked.output)")
+        #expect(checked.output.contains("has 4 partitions and must have one"), "\(checked.output)")
+    }
+
     @Test func whatIsNoPortalIsNotImportedAndTokensAreRefusedWithoutAKey() async throws {
         let setup = try setup()
         let imported = try await command(["import"], setup, input: "{}\n")
