@@ -15,12 +15,7 @@ package struct PortalDirectory: Sendable {
         set { portals[memberID] = newValue }
     }
 
-    /// These portals and others by member_id: one that is in both as `Portal.joined` makes it of both.
-    package func joined(with others: [String: Portal]) -> PortalDirectory {
-        var joined = self
-        for (memberID, portal) in others { joined.portals[memberID] = Portal.joined(portals[memberID], portal) }
-        return joined
-    }
+    package var memberIDs: some Collection<String> { portals.keys }
 
     /// Whether `event` may pass, by the token in its body.
     ///

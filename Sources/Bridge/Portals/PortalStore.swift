@@ -8,8 +8,8 @@ internal import Synchronization
 package final class PortalStore: Sendable {
     private struct State {
         var file: PortalDirectory
-        /// Those of the registry as the receiver needs them.
-        var registered: [String: Portal] = [:]
+        /// Tells of a portal of the registry.
+        var registered: (@Sendable (String) -> RegisteredPortal?)?
         /// What is in force.
         var joined: PortalDirectory
     }
@@ -30,22 +30,30 @@ package final class PortalStore: Sendable {
     /// Replaces those of the file.
     package func replace(with directory: PortalDirectory) {
         state.withLock { state in
+            let concerned = Set(state.file.memberIDs).union(directory.memberIDs)
             state.file = directory
-            state.joined = directory.joined(with: state.registered)
+            for memberID in concerned {
+                let registered = state.registered?(memberID).map(Portal.init)
+                state.joined[memberID] = Portal.joined(directory[memberID], registered)
+            }
         }
         counter.add(1, ordering: .releasing)
     }
 
     /// Takes in what has changed in the registry.
     ///
-    /// - Parameter portal: Asked once for each; `nil` for a portal that is not in the registry any more.
-    package func registered(_ memberIDs: some Sequence<String>, _ portal: (String) -> RegisteredPortal?) {
+    /// - Parameter portal: `nil` for a portal that is not in the registry any more. Asked now, and for those of the file when that
+    ///   changes; not the same call each time, but of the same registry.
+    package func registered(
+        _ memberIDs: some Sequence<String>,
+        _ portal: @escaping @Sendable (String) -> RegisteredPortal?
+    ) {
         // One by one: of thousands, all that is known at once would take much more memory than what is needed of it.
         let changed = memberIDs.map { ($0, portal($0).map(Portal.init)) }
         guard !changed.isEmpty else { return }
         state.withLock { state in
+            state.registered = portal
             for (memberID, portal) in changed {
-                state.registered[memberID] = portal
                 state.joined[memberID] = Portal.joined(state.file[memberID], portal)
             }
         }

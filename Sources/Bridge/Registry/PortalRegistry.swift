@@ -191,7 +191,7 @@ package final class PortalRegistry: Sendable {
                 defer { state.unpublished = [] }
                 return state.unpublished
             }
-            store?.registered(changed) { portal($0) }
+            store?.registered(changed) { [weak self] in self?.portal($0) }
         }
     }
 

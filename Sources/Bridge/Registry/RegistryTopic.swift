@@ -108,7 +108,7 @@ package struct RegistryTopic: Sendable {
                 clientID: "\(producer.clientID)-\(purpose)",
                 groupID: "\(name).\(purpose)-\(UUID().uuidString)",
                 // librdkafka fetches ahead up to 64 MiB, which is more than the portals take in the end.
-                properties: ["queued.max.messages.kbytes": "1024"].merging(properties) { $1 },
+                properties: ["queued.max.messages.kbytes": "2048"].merging(properties) { $1 },
                 tokens: producer.tokens
             )
         )
