@@ -21,7 +21,7 @@ import Testing
             ["Bitrix24", "Ingress", "KafkaClient", "Locks"],
             ["AsyncHTTPClient", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]
         ),
-        "Bitrix24REST": (["Locks"], ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix"]),
+        "Bitrix24REST": (["Bitrix24", "Locks"], ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix"]),
         "Ingress": (["Locks"], ["Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]),
         "Journal": (["Locks"], ["DequeModule"]),
         "KafkaClient": (["CLibrdkafka", "Locks"], []),

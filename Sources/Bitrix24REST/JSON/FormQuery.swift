@@ -1,3 +1,5 @@
+internal import Bitrix24
+
 /// Parameters as a query or a form body, as PHP reads them: `a[b]=1&c[0]=x`.
 enum FormQuery {
     /// In the order of the names, so that equal parameters make equal texts. `null` is left out, as PHP does.
@@ -21,21 +23,9 @@ enum FormQuery {
         }
     }
 
-    /// All but letters, digits, `-`, `.`, `_` and `~` (RFC 3986, 2.3) percent-encoded.
     static func escaped(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
         var result: [UInt8] = []
-        result.reserveCapacity(text.utf8.count)
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                result.append(byte)
-            default:
-                result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
+        FormText.append(text.utf8, to: &result, style: .rfc3986)
         return String(decoding: result, as: UTF8.self)
     }
 }
