@@ -84,17 +84,6 @@ package final class KafkaConsumer {
         try check(rd_kafka_subscribe(client, list.pointer))
     }
 
-    /// Leaves the group at once, so that another member has this one's share without waiting for the session's end, which
-    /// `close` alone does not see to where members keep their shares while others join. Blocks for up to `timeout`.
-    package func unsubscribe(timeout: Duration) {
-        precondition(!isClosed)
-        rd_kafka_unsubscribe(client)
-        let deadline = ContinuousClock.now + timeout
-        while !assignment.isEmpty, .now < deadline {
-            if let message = rd_kafka_consumer_poll(client, 10) { rd_kafka_message_destroy(message) }
-        }
-    }
-
     /// Reads all partitions of the topics, without a group, from where the configuration says. Blocks for up to
     /// `timeout` to learn the partitions; partitions that are added later are not read.
     package func assign(topics: [String], timeout: Duration) throws(KafkaError) {

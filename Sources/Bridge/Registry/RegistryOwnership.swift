@@ -118,6 +118,5 @@ package struct RegistryOwnership: Service, CustomStringConvertible {
         while !flags.mayLeave.load(ordering: .relaxed), .now < deadline {
             _ = try? consumer.poll(upTo: .milliseconds(20))
         }
-        consumer.unsubscribe(timeout: .seconds(1))
     }
 }
