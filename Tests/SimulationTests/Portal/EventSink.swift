@@ -22,7 +22,6 @@ final class EventSink: Sendable {
     private struct State: Sendable {
         var posted: [Posted] = []
         var status = 200
-        var page = ""
     }
 
     private let state = Guarded(State())
@@ -33,9 +32,6 @@ final class EventSink: Sendable {
 
     /// Answers with this from now on.
     func answer(_ status: Int) { state.withLock { $0.status = status } }
-
-    /// Answers with this page of HTML from now on.
-    func answer(page: String) { state.withLock { $0.page = page } }
 
     /// Runs a sink while `body` runs, which is told its address.
     static func withRunning(
@@ -67,17 +63,11 @@ final class EventSink: Sendable {
         func handle(_ request: borrowing Request, _ responder: Responder) {
             let path = String(request.head.path)
             let form = (try? PHPValue(form: Array(buffer: request.body))) ?? .emptyMap
-            let (status, page) = sink.state.withLock { state in
+            let status = sink.state.withLock { state in
                 state.posted.append(Posted(path: path, form: form))
-                return (state.status, state.page)
+                return state.status
             }
-            responder.respond(
-                Response(
-                    status: ResponseStatus(integerLiteral: status),
-                    contentType: "text/html; charset=utf-8",
-                    body: ByteBuffer(string: page)
-                )
-            )
+            responder.respond(Response(status: ResponseStatus(integerLiteral: status)))
         }
 
         func refused(_ refusal: Refusal) {}
