@@ -85,9 +85,7 @@ package struct PortalReport: Sendable, Equatable, Codable {
     package init(json: String) throws { self = try JSONDecoder().decode(Self.self, from: Data(json.utf8)) }
 
     var json: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(self) else {
+        guard let data = try? JSONEncoder.oneLine.encode(self) else {
             preconditionFailure("texts and numbers can always be written as JSON")
         }
         return String(decoding: data, as: UTF8.self)

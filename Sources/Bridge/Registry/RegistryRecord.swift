@@ -14,7 +14,7 @@ package enum RegistryRecord {
     package static func value(of entry: RegistryEntry) -> [UInt8]? {
         guard !entry.isRemoved else { return nil }
         // Strings, numbers and arrays of them: nothing that JSON could not hold.
-        guard let data = try? encoder.encode(StoredEntry(entry)) else {
+        guard let data = try? JSONEncoder.oneLine.encode(StoredEntry(entry)) else {
             preconditionFailure("a portal cannot be written as JSON")
         }
         return Array(data)
@@ -50,14 +50,16 @@ package enum RegistryRecord {
     package static func line(of entry: RegistryEntry) -> [UInt8] {
         var stored = StoredEntry(entry)
         stored.memberID = entry.memberID
-        guard let data = try? encoder.encode(stored) else { preconditionFailure("a portal cannot be written as JSON") }
+        guard let data = try? JSONEncoder.oneLine.encode(stored) else {
+            preconditionFailure("a portal cannot be written as JSON")
+        }
         return Array(data)
     }
 
     /// - Throws: `unreadable`.
     package static func entry(line: [UInt8]) throws(RegistryError) -> RegistryEntry {
         do {
-            let stored = try decoder.decode(StoredEntry.self, from: Data(line))
+            let stored = try JSONDecoder().decode(StoredEntry.self, from: Data(line))
             guard let memberID = stored.memberID, isMemberID(memberID) else {
                 throw RegistryError(.unreadable, "it names no memberID")
             }
@@ -73,19 +75,12 @@ package enum RegistryRecord {
 
     package static func entry(memberID: String, json: [UInt8]) throws(RegistryError) -> RegistryEntry {
         do {
-            return try decoder.decode(StoredEntry.self, from: Data(json)).entry(memberID: memberID)
+            return try JSONDecoder().decode(StoredEntry.self, from: Data(json)).entry(memberID: memberID)
         } catch {
             throw RegistryError(.unreadable, "the registry's record of portal \(memberID) cannot be read")
         }
     }
 
-    private static var encoder: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }
-
-    private static var decoder: JSONDecoder { JSONDecoder() }
 }
 
 /// The JSON of an entry.

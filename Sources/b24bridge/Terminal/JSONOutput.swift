@@ -1,3 +1,4 @@
+import Bridge
 import Foundation
 
 /// Prints a result for machines, laid out so that people can read it as well.
@@ -12,7 +13,5 @@ func printJSON(_ value: some Encodable) throws {
 /// - Returns: `false` when nobody can read it any more.
 @discardableResult
 func printJSONLine(_ value: some Encodable) throws -> Bool {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return try writeToStandardOutput(Array(try encoder.encode(value)) + [UInt8(ascii: "\n")])
+    try writeToStandardOutput(Array(try JSONEncoder.oneLine.encode(value)) + [UInt8(ascii: "\n")])
 }

@@ -43,8 +43,7 @@ struct StandInLines: Sendable {
                 try content.encode(to: encoder)
             }
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let encoder = JSONEncoder.oneLine
         let line =
             switch note {
             case .call(let call): try? encoder.encode(Line(kind: "call", at: now.rfc3339, content: call))
@@ -146,8 +145,6 @@ struct StandInWelcome: Sendable {
             installURL: settings.installURL,
             portals: standIn.portals.map { .init(number: $0.number, memberID: $0.memberID, domain: $0.domain) }
         )
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(started), as: UTF8.self) + "\n"
+        return String(decoding: try JSONEncoder.oneLine.encode(started), as: UTF8.self) + "\n"
     }
 }
