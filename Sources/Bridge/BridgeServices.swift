@@ -83,8 +83,11 @@ package struct BridgeServices: Sendable {
     ) throws(AddressRangeError) {
         let logger = surroundings.logger
         let keyring = Keyring(settings.secrets)
-        let rest = RESTServices(settings, keyring, surroundings)
-        let registry = RegistryServices(settings, keyring, portals, health, surroundings) { await rest?.work($0) }
+        let signals = OfflineSignals()
+        let rest = RESTServices(settings, keyring, signals, surroundings)
+        let registry = RegistryServices(settings, keyring, portals, health, signals, surroundings) {
+            await rest?.work($0)
+        }
         let budget = DeadLetterBudget(journalBytes: settings.journal.maxBytes)
         let statusBox = ShipperStatusBox()
         let gate = ParkingGate()
@@ -111,6 +114,7 @@ package struct BridgeServices: Sendable {
             journal: journals.main,
             deadLetterBudget: budget,
             parkingGate: gate,
+            signals: signals,
             metrics: metrics,
             logger: logger
         )

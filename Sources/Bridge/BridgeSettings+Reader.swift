@@ -26,6 +26,7 @@ extension BridgeSettings {
         readApplication(reader.section("application"))
         readSecrets(reader.section("secrets"))
         readSubscriptions(reader.section("subscriptions"))
+        readOffline(reader.section("offline"))
         let portals = reader.section("portals")
         portalsFile = portals.string("file", default: portalsFile)
         keepsRegistry = portals.boolean("registry", default: application.isConfigured)

@@ -65,6 +65,7 @@ package struct BridgeSettings: Sendable {
     package var application = Application()
     package var secrets = Secrets()
     package var subscriptions = Subscriptions()
+    package var offline = Offline()
     /// File of the static portals. Empty: there is none.
     package var portalsFile = "portals.yaml"
     /// Whether portals are also kept in `kafka.registryTopic`.

@@ -230,7 +230,8 @@ import Testing
                 handlers: ["h"],
                 connectors: []
             )
-            portal.order = .init(id: "o", kind: .events, at: 7)
+            portal.offline = .init(deniedSince: 5, code: "c", words: "w")
+            portal.order = .init(id: "o", kind: .recover, at: 7, since: 6)
             portal.report = .init(orderID: "o", at: 8, json: "{\"a\":[1]}")
         }
         return Self.changed(entry, 3, by: "another replica") { $0.order = nil }

@@ -69,6 +69,7 @@ final class RunningRegistry: Sendable {
             Keyring(settings.secrets),
             store,
             HealthModel(),
+            OfflineSignals(),
             surroundings,
             timeout: .seconds(2),
             work: { _ in await work.run() }

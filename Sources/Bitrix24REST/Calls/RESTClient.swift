@@ -11,7 +11,7 @@ package final class RESTClient: Sendable {
     let flights = SharedFlight<OAuthTokens>()
     let unkept = UnkeptTokens()
     private let transport: Transport
-    private let limiter: PortalLimiter
+    let limiter: PortalLimiter
     let operating: OperatingTurns
 
     /// - Parameter http: made with `settings.httpConfiguration`; whoever made it ends it.

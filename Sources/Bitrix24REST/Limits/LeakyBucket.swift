@@ -25,6 +25,14 @@ struct LeakyBucket: Sendable {
     /// An idle bucket is as good as a new one.
     func isIdle(at now: Duration) -> Bool { emptyAt <= now }
 
+    func budget(at now: Duration) -> CallBudget {
+        let room = now + capacity - max(emptyAt, now)
+        return CallBudget(
+            calls: max(0, Int((room / interval).rounded(.down))),
+            wait: max(.zero, interval - room)
+        )
+    }
+
     mutating func reserve(at now: Duration) -> Place {
         let filled = max(emptyAt, now) + interval
         emptyAt = filled

@@ -22,6 +22,13 @@ final class PortalLimiter: Sendable {
     /// Buckets that are held.
     var count: Int { state.withLock { $0.buckets.count } }
 
+    /// Takes nothing of it.
+    func budget(of portal: String) -> CallBudget {
+        let now = clock.steady()
+        let bucket = state.withLock { $0.buckets[portal] }
+        return (bucket ?? LeakyBucket(perSecond: perSecond, burst: burst, now: now)).budget(at: now)
+    }
+
     /// Waits for this call's turn at the portal, in the order of the callers.
     func wait(for portal: String) async throws(CancellationError) {
         let place = change(portal) { bucket, now in bucket.reserve(at: now) }

@@ -14,6 +14,7 @@ struct IntakeContext: Sendable {
     let deadLetterBudget: DeadLetterBudget
     let droppedLetters: DroppedLetters
     let parkingGate: ParkingGate
+    let signals: OfflineSignals
     let metrics: BridgeMetrics
     let logger: Logger
 
@@ -24,6 +25,7 @@ struct IntakeContext: Sendable {
         journal: Journal,
         deadLetterBudget: DeadLetterBudget,
         parkingGate: ParkingGate,
+        signals: OfflineSignals,
         metrics: BridgeMetrics,
         logger: Logger
     ) throws(AddressRangeError) {
@@ -35,6 +37,7 @@ struct IntakeContext: Sendable {
         self.deadLetterBudget = deadLetterBudget
         droppedLetters = DroppedLetters(counter: metrics.deadLettersDropped, budget: deadLetterBudget, logger: logger)
         self.parkingGate = parkingGate
+        self.signals = signals
         self.metrics = metrics
         self.logger = logger
     }

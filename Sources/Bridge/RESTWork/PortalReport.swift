@@ -69,7 +69,54 @@ package struct PortalReport: Sendable, Equatable, Codable {
         package let scope: [String]
     }
 
+    /// What the portal's queues of offline events hold, and what the owner knows of them.
+    package struct Queue: Sendable, Equatable, Codable {
+        package struct Source: Sendable, Equatable, Codable {
+            /// Source key; empty: the queue without one.
+            package var connector: String
+            /// Rows in all.
+            package var rows: Int
+            /// Of them reserved by somebody.
+            package var reserved: Int
+            /// Of them marked as erroneous.
+            package var erroneous: Int
+            /// Change time of the oldest row, RFC 3339 as the portal sent it.
+            package var oldest: String?
+
+            package init(connector: String, rows: Int, reserved: Int, erroneous: Int, oldest: String?) {
+                self.connector = connector
+                self.rows = rows
+                self.reserved = reserved
+                self.erroneous = erroneous
+                self.oldest = oldest
+            }
+        }
+
+        package var sources: [Source]
+        /// Since the owner owns the REST work.
+        package var drained: Int
+        package var deadLettered: Int
+        /// Milliseconds since 1970, when it was last seen empty.
+        package var emptyAt: Int64?
+        /// When the owner looks next at the latest.
+        package var nextAt: Int64?
+        /// Calls that the portal's rate has left.
+        package var callsLeft: Int
+        /// Events that are declared online and not offline: what of them was missed cannot be fetched.
+        package var onlineOnly: [String]
+    }
+
+    package struct Drained: Sendable, Equatable, Codable {
+        package var rows: Int
+        package var deadLettered: Int
+        package var recovered: Int
+        package var isEmpty: Bool
+        package var onlineOnly: [String]
+    }
+
     package var plan: Plan?
+    package var queue: Queue?
+    package var drained: Drained?
     package var rest: Rest?
     /// Codes of what can be bound there.
     package var events: [String]?

@@ -10,13 +10,20 @@ struct RESTServices: Sendable {
     private let settings: BridgeSettings
     private let keyring: Keyring
     private let http: HTTPClient
+    private let signals: OfflineSignals
     private let logger: Logger
 
     /// Calls nothing.
-    init?(_ settings: BridgeSettings, _ keyring: Keyring, _ surroundings: BridgeServices.Surroundings) {
+    init?(
+        _ settings: BridgeSettings,
+        _ keyring: Keyring,
+        _ signals: OfflineSignals,
+        _ surroundings: BridgeServices.Surroundings
+    ) {
         guard settings.application.isConfigured, settings.keepsRegistry else { return nil }
         self.settings = settings
         self.keyring = keyring
+        self.signals = signals
         metrics = RESTWorkMetrics(factory: surroundings.metrics)
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings.restSettings.httpConfiguration)
         logger = surroundings.logger
@@ -25,13 +32,27 @@ struct RESTServices: Sendable {
     /// The owner's work, until it is cancelled.
     func work(_ registry: PortalRegistry) async {
         let access = RegistryAccess(registry: registry, keyring: keyring, metrics: metrics, logger: logger)
-        await RESTWork(
+        // One for all, as it holds the portals' limits.
+        let client = RESTClient(http: http, settings: settings.restSettings, access: access)
+        let drain = OfflineDrain(
             settings: settings,
             registry: registry,
-            client: RESTClient(http: http, settings: settings.restSettings, access: access),
+            client: client,
+            signals: signals,
+            logger: logger
+        )
+        let work = RESTWork(
+            settings: settings,
+            registry: registry,
+            client: client,
+            drain: drain,
             metrics: metrics,
             logger: logger
-        ).run()
+        )
+        await withDiscardingTaskGroup { group in
+            group.addTask { await drain.run() }
+            group.addTask { await work.run() }
+        }
     }
 
     /// Ends the client. Stands before whoever uses it, so that it is ended after.

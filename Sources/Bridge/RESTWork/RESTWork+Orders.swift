@@ -73,6 +73,7 @@ extension RESTWork {
                     scope: info.scope
                 )
                 application = info
+            case .queue, .drain, .recover: break
             case .apply: break
             }
         } catch {

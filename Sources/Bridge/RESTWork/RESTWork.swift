@@ -11,6 +11,8 @@ package struct RESTWork: Sendable {
     let settings: BridgeSettings
     let registry: PortalRegistry
     let client: RESTClient
+    /// `nil`: nobody drains queues here, in tests.
+    let drain: OfflineDrain?
     let metrics: RESTWorkMetrics
     let pace: WorkPace
     let fingerprints: DeclaredFingerprints
@@ -22,6 +24,7 @@ package struct RESTWork: Sendable {
         settings: BridgeSettings,
         registry: PortalRegistry,
         client: RESTClient,
+        drain: OfflineDrain? = nil,
         metrics: RESTWorkMetrics,
         pace: WorkPace? = nil,
         now: @escaping @Sendable () -> Int64 = { WallClock.now().milliseconds },
@@ -30,6 +33,7 @@ package struct RESTWork: Sendable {
         self.settings = settings
         self.registry = registry
         self.client = client
+        self.drain = drain
         self.metrics = metrics
         self.pace = pace ?? WorkPace(reconcileEvery: settings.subscriptions.reconcileEvery)
         fingerprints = DeclaredFingerprints(settings)

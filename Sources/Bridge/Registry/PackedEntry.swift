@@ -93,10 +93,16 @@ private struct Packer {
                 packer.optional(part.handlers) { $0.texts($1) }
                 packer.optional(part.connectors) { $0.texts($1) }
             }
+        case .offline:
+            optional(portal.offline) { packer, part in
+                packer.number(part.deniedSince)
+                packer.texts([part.code, part.words])
+            }
         case .order:
             optional(portal.order) { packer, part in
                 packer.texts([part.id, part.kind.rawValue])
                 packer.number(part.at)
+                packer.optional(part.since) { $0.number($1) }
             }
         case .report:
             optional(portal.report) { packer, part in
@@ -218,11 +224,22 @@ private struct Unpacker {
                     connectors: unpacker.optional { $0.texts() }
                 )
             }
+        case .offline:
+            portal.offline = optional { unpacker in
+                let since = unpacker.number()
+                let texts = unpacker.texts()
+                return RegisteredPortal.Offline(deniedSince: since, code: texts[0], words: texts[1])
+            }
         case .order:
             portal.order = optional { unpacker in
                 let texts = unpacker.texts()
                 let kind = RegisteredPortal.Order.Kind(rawValue: texts[1]) ?? .check
-                return RegisteredPortal.Order(id: texts[0], kind: kind, at: unpacker.number())
+                return RegisteredPortal.Order(
+                    id: texts[0],
+                    kind: kind,
+                    at: unpacker.number(),
+                    since: unpacker.optional { $0.number() }
+                )
             }
         case .report:
             portal.report = optional { unpacker in

@@ -6,6 +6,7 @@ extension RegisteredPortal {
         case applicationTokens
         case webhooks
         case bindings
+        case offline
         case order
         case report
     }
@@ -17,6 +18,7 @@ extension RegisteredPortal {
         case .applicationTokens: applicationTokens != nil
         case .webhooks: webhooks != nil
         case .bindings: bindings != nil
+        case .offline: offline != nil
         case .order: order != nil
         case .report: report != nil
         }
@@ -32,6 +34,7 @@ extension RegisteredPortal {
         case .applicationTokens: applicationTokens == other.applicationTokens
         case .webhooks: webhooks == other.webhooks
         case .bindings: bindings == other.bindings
+        case .offline: offline == other.offline
         case .order: order == other.order
         case .report: report == other.report
         }
@@ -44,6 +47,7 @@ extension RegisteredPortal {
         case .applicationTokens: applicationTokens = other.applicationTokens
         case .webhooks: webhooks = other.webhooks
         case .bindings: bindings = other.bindings
+        case .offline: offline = other.offline
         case .order: order = other.order
         case .report: report = other.report
         }

@@ -10,6 +10,8 @@ extension RegisteredPortal {
         /// No REST call can be made in its name until an administrator installs the application again. Its events are taken.
         case needsAuthorization = "needs-authorization"
         /// The application was taken off it.
+        /// Connected, but its offline events cannot be fetched until somebody changes something there.
+        case offlineDenied = "offline-denied"
         case gone
 
         /// In the words of people.
@@ -19,6 +21,7 @@ extension RegisteredPortal {
             case .installing: "installing"
             case .awaitingToken: "awaiting its application token"
             case .needsAuthorization: "needs authorisation"
+            case .offlineDenied: "its offline events cannot be fetched"
             case .gone: "gone"
             }
         }
@@ -33,7 +36,7 @@ extension RegisteredPortal {
         guard let bindings, bindings.installedAt >= installation.installedAt, bindings.error == nil else {
             return .installing
         }
-        return .connected
+        return offline == nil ? .connected : .offlineDenied
     }
 
     /// Installed, whatever else is the matter, and no application token is known by which its events could be told from forged

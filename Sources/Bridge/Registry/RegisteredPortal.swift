@@ -7,6 +7,7 @@ package struct RegisteredPortal: Sendable, Equatable {
     package var applicationTokens: ApplicationTokens?
     package var webhooks: Webhooks?
     package var bindings: Bindings?
+    package var offline: Offline?
     package var order: Order?
     package var report: Report?
 
@@ -81,13 +82,34 @@ package struct RegisteredPortal: Sendable, Equatable {
         package var connectors: [String]?
     }
 
+    /// Why the queue of offline events cannot be drained, until somebody changes something at the portal. Absent: it can, or
+    /// there is none.
+    package struct Offline: Sendable, Equatable, Codable {
+        /// Milliseconds since 1970.
+        package var deniedSince: Int64
+        /// Bitrix24's, in lower case.
+        package var code: String
+        /// For people: what is the matter and what mends it.
+        package var words: String
+    }
+
     /// What a person asked the owner of the REST work to do.
     package struct Order: Sendable, Equatable, Codable {
-        package enum Kind: String, Sendable, Codable { case plan, apply, test, events, check }
+        package enum Kind: String, Sendable, Codable {
+            case plan, apply, test, events, check
+            /// Look at the queue of offline events.
+            case queue
+            /// Empty it, before all others.
+            case drain
+            /// The same, with what was left reserved or marked as erroneous.
+            case recover
+        }
 
         package var id: String
         package var kind: Kind
         package var at: Int64
+        /// `recover`: rows that were changed then or later, in milliseconds since 1970.
+        package var since: Int64?
     }
 
     /// The owner's answer to `order`: JSON, its shape a matter of the order's kind.

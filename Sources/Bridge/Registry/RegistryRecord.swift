@@ -105,6 +105,7 @@ struct StoredEntry: Codable {
     var applicationTokens: Part<RegisteredPortal.ApplicationTokens>?
     var webhooks: Part<RegisteredPortal.Webhooks>?
     var bindings: Part<RegisteredPortal.Bindings>?
+    var offline: Part<RegisteredPortal.Offline>?
     var order: Part<RegisteredPortal.Order>?
     var report: Part<RegisteredPortal.Report>?
 
@@ -120,6 +121,7 @@ struct StoredEntry: Codable {
         applicationTokens = part(.applicationTokens, portal.applicationTokens)
         webhooks = part(.webhooks, portal.webhooks)
         bindings = part(.bindings, portal.bindings)
+        offline = part(.offline, portal.offline)
         order = part(.order, portal.order)
         report = part(.report, portal.report)
     }
@@ -132,6 +134,7 @@ struct StoredEntry: Codable {
         portal.applicationTokens = applicationTokens?.value
         portal.webhooks = webhooks?.value
         portal.bindings = bindings?.value
+        portal.offline = offline?.value
         portal.order = order?.value
         portal.report = report?.value
         var entry = RegistryEntry(memberID: memberID)
@@ -139,7 +142,7 @@ struct StoredEntry: Codable {
         let stamps: [(RegisteredPortal.Part, RegistryStamp?)] = [
             (.installation, installation?.stamp), (.authorization, authorization?.stamp),
             (.applicationTokens, applicationTokens?.stamp), (.webhooks, webhooks?.stamp), (.bindings, bindings?.stamp),
-            (.order, order?.stamp), (.report, report?.stamp),
+            (.offline, offline?.stamp), (.order, order?.stamp), (.report, report?.stamp),
         ]
         for case (let part, let stamp?) in stamps { entry.set(part, of: portal, at: stamp) }
         return entry

@@ -12,6 +12,7 @@ struct RegistryParts: Sendable {
     let files: RegistryFiles
     let status: RegistryStatusBox
     let health: HealthModel
+    let signals: OfflineSignals
     let stop = RegistryStop()
     let maxRecordBytes: Int
     /// How long a change waits for Kafka.

@@ -13,6 +13,7 @@ struct RegistryServices {
         _ keyring: Keyring,
         _ portals: PortalStore,
         _ health: HealthModel,
+        _ signals: OfflineSignals,
         _ surroundings: BridgeServices.Surroundings,
         timeout: Duration = .seconds(10),
         work: @escaping @Sendable (PortalRegistry) async -> Void = { _ in }
@@ -32,6 +33,7 @@ struct RegistryServices {
             ),
             status: RegistryStatusBox(),
             health: health,
+            signals: signals,
             maxRecordBytes: settings.kafka.maxRecordBytes,
             timeout: timeout,
             logger: surroundings.logger

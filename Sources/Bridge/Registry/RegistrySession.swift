@@ -76,6 +76,7 @@ package enum RegistrySession {
             ),
             status: RegistryStatusBox(),
             health: HealthModel(),
+            signals: OfflineSignals(),
             maxRecordBytes: settings.kafka.maxRecordBytes,
             timeout: timeout,
             logger: logger

@@ -1,0 +1,54 @@
+/// One change that a portal has noted for the application: the last one of an object and event.
+///
+/// Source: b24restdocs, api-reference/events/event-offline-get.md and event-offline-list.md
+package struct OfflineRow: Sendable, Equatable {
+    /// Empty in a row that has none, as are `event`, `changedAt` and `messageID`.
+    package let id: String
+    /// When it was last changed, RFC 3339 in the portal's zone, as sent.
+    package let changedAt: String
+    /// The event's code as sent.
+    package let event: String
+    /// `nil`: there is none; Bitrix24 then sends `false`.
+    package let data: JSONValue?
+    /// Who caused the change.
+    package let userID: String?
+    /// The same for the same event and data, so not unique over time.
+    package let messageID: String
+    /// Under which somebody has reserved it. `nil`: nobody has, or the method does not tell.
+    package let processID: String?
+    /// It was marked as one that could not be processed.
+    package let isErroneous: Bool
+
+    init(_ json: JSONValue) {
+        func text(_ name: String) -> String { json[name]?.text ?? "" }
+        id = text("ID")
+        changedAt = text("TIMESTAMP_X")
+        event = text("EVENT_NAME")
+        switch json["EVENT_DATA"] {
+        case nil, .null, .bool(false): data = nil
+        case let data?: self.data = data
+        }
+        let userID = json["EVENT_ADDITIONAL"]?["user_id"]?.text ?? ""
+        self.userID = userID.isEmpty ? nil : userID
+        messageID = text("MESSAGE_ID")
+        let processID = text("PROCESS_ID")
+        self.processID = processID.isEmpty ? nil : processID
+        isErroneous = json["ERROR"]?.flag ?? false
+    }
+}
+
+/// Rows that are reserved together: nobody else gets them until they are cleared or marked.
+package struct OfflineReservation: Sendable, Equatable {
+    package let processID: String
+    /// In the portal's order. Empty: there are no more.
+    package let rows: [OfflineRow]
+}
+
+/// A page of the queue, reserved and erroneous rows included.
+package struct OfflineListing: Sendable, Equatable {
+    package let rows: [OfflineRow]
+    /// Of all pages.
+    package let total: Int
+    /// Where the next page starts.
+    package let next: Int?
+}
