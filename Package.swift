@@ -79,8 +79,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Bitrix24", "Ingress", "KafkaClient", "Locks", asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1,
-                nioPosix,
+                "Bitrix24", "Ingress", "KafkaClient", "Locks", asyncHTTPClient, crypto, lifecycle, logging, nioCore,
+                nioHTTP1, nioPosix,
             ],
             swiftSettings: settings
         ),

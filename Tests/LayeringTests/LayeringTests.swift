@@ -19,7 +19,7 @@ import Testing
         ),
         "Simulation": (
             ["Bitrix24", "Ingress", "KafkaClient", "Locks"],
-            ["AsyncHTTPClient", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]
+            ["AsyncHTTPClient", "Crypto", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]
         ),
         "Bitrix24REST": (["Bitrix24", "Locks"], ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix"]),
         "Ingress": (["Locks"], ["Logging", "NIOCore", "NIOHTTP1", "NIOPosix", "ServiceLifecycle"]),

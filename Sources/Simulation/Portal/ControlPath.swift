@@ -2,7 +2,14 @@ extension StandIn {
     /// Every verb by an example, and what it does.
     package static let controls: [(path: String, words: String)] = [
         ("install?portal=1", "the application is installed: ONAPPINSTALL goes to its address"),
-        ("event?portal=1&code=ONCRMDEALUPDATE&id=7", "change a deal: the event goes where it is bound"),
+        (
+            "event?portal=1&code=ONCRMDEALUPDATE&id=7",
+            "change a deal: the event goes where it is bound, or becomes a row"
+        ),
+        (
+            "offline?portal=1&count=500",
+            "put rows into the queue of what is bound offline (code=, first=; signal=N: silently)"
+        ),
         ("rename?portal=1&domain=new.example", "another domain: the old address answers 302"),
         ("uninstall?portal=1&clean=1", "its tokens die; ONAPPUNINSTALL, where it is bound"),
         ("fault?kind=query-limit&portal=1&method=batch&times=3", "the next calls are met by a fault"),
@@ -29,7 +36,7 @@ extension PortalWorld {
             return Self.wrong(403, "This path answers this host only; call it with 127.0.0.1 or ::1.")
         }
         let verb = parts.dropFirst().joined(separator: "/")
-        if request.method != "POST" { return shown(verb) }
+        if request.method != "POST" { return shown(verb, request) }
         guard let parameters = request.parameters else { return Self.wrong(400, "These parameters cannot be read.") }
         let named = parameters["portal"]?.text ?? ""
         let isGeneral = verb == "clear" || (verb == "fault" && named.isEmpty)
@@ -68,9 +75,24 @@ extension PortalWorld {
             }
         case "event":
             guard let code = text("code") else { throw ControlFault("Give an event: code=ONCRMDEALUPDATE.") }
-            let before = outbox.count
-            for index in chosen { change(code, id: text("id") ?? "1", of: index, by: text("robot") == nil ? 1 : nil) }
-            return Self.told(["done": true, "posted": .int(outbox.count - before)])
+            let (posts, rows) = (outbox.count, offlineRowsMade)
+            for index in chosen {
+                change(
+                    code,
+                    id: text("id") ?? "1",
+                    of: index,
+                    by: text("robot") == nil ? 1 : nil,
+                    connector: parameters["connector"]?.text
+                )
+            }
+            return Self.told([
+                "done": true, "posted": .int(outbox.count - posts), "rows": .int(offlineRowsMade - rows),
+            ])
+        case "offline":
+            guard let told = addOfflineRows(parameters, chosen) else {
+                throw ControlFault("Nothing of that is bound offline; bind it by event.bind with event_type=offline.")
+            }
+            return Self.told(told)
         case "rename":
             guard chosen.count == 1 || text("domain") == nil else {
                 throw ControlFault("One domain is for one portal.")
@@ -143,13 +165,20 @@ extension PortalWorld {
         ]
     }
 
-    private func shown(_ verb: String) -> StandInAnswer {
+    private func shown(_ verb: String, _ request: StandInRequest) -> StandInAnswer {
         switch verb {
         case "": StandInAnswer(contentType: "text/plain; charset=utf-8", body: Array(help.utf8))
         case "portals": Self.told(.list(portals.map(Self.described)))
+        case "offline":
+            shownOffline(request.parameters?["portal"]?.text ?? "all").map { Self.told($0) }
+                ?? Self.wrong(
+                    404,
+                    "There is no such portal; portal= is its member_id or its number, 1 to \(portals.count)."
+                )
         case "calls": Self.told(.list(calls.suffix(100).map(Self.described)))
         case "deliveries": Self.told(.list(deliveries.suffix(100).map(Self.described)))
-        default: Self.wrong(405, "GET shows portals, calls and deliveries; the rest is POST: see GET /control/.")
+        default:
+            Self.wrong(405, "GET shows portals, calls, deliveries and offline; the rest is POST: see GET /control/.")
         }
     }
 
@@ -161,7 +190,13 @@ extension PortalWorld {
         text += "Faults by name (kind=), with portal=, method= and times= as they are wanted:\n\n"
         for fault in Fault.named { text += "  \(fault.name): \(fault.words)\n" }
         text += "\nmethod=oauth/token and method=oauth/app.info are those of the authorization server.\n"
-        text += "GET shows /control/portals, /control/calls and /control/deliveries.\n"
+        text +=
+            "\nconnector= with event and offline: the application changes it itself, by a call with that auth_connector;\n"
+        text += "such a change does not enter that queue. robot=1: nobody changes it.\n"
+        text += "\nGET shows /control/portals, /control/calls, /control/deliveries, and the queues of offline events:\n"
+        text +=
+            "/control/offline counts the rows of each portal, /control/offline?portal=1 has every row that it ever made,\n"
+        text += "with the Unix seconds of its TIMESTAMP_X as it was handed out last.\n"
         return text
     }
 

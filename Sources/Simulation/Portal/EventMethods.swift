@@ -16,6 +16,9 @@ extension PortalWorld {
             guard portals[index].bind(binding) else {
                 return .failure(400, "ERROR_CORE", "Unable to set event handler: Handler already binded")
             }
+            if binding.isOffline, settings.offlineRows > 0, queues[index].rows.isEmpty {
+                _ = addOfflineRows(settings.offlineRows, code: binding.event, first: nil, of: index)
+            }
             return .result(true)
         }
     }

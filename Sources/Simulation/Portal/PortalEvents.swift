@@ -1,27 +1,67 @@
 /// What happens on a portal, and which events are made of it.
 extension PortalWorld {
+    /// What an event tells.
+    enum Change: Sendable {
+        /// A change of an object, by the code of the change.
+        case object(_ code: String, id: String)
+        case free(PHPValue)
+
+        var data: PHPValue {
+            switch self {
+            case .free(let data): return data
+            case .object(let code, let id):
+                var data = PortalWorld.data(of: code, id: id)
+                if let process = PortalWorld.ownProcess(code) {
+                    data.set(at: ["FIELDS", "ENTITY_TYPE_ID"], .text(process.typeID))
+                }
+                return data
+            }
+        }
+    }
+
     /// Makes an event, which goes wherever it is bound, if the application gets events at all.
     ///
-    /// - Parameter user: who caused it; `nil`: nobody, a robot.
-    mutating func emit(_ code: String, data: PHPValue, of index: Int, by user: Int?) {
+    /// - Parameters:
+    ///   - user: who caused it; `nil`: nobody, a robot.
+    ///   - connector: the application itself did, by a call with this `auth_connector`; `nil`: it did not.
+    mutating func emit(
+        _ code: String,
+        data: PHPValue,
+        of index: Int,
+        by user: Int?,
+        connector: String? = nil
+    ) {
+        spread(code, .free(data), of: index, by: user, connector: connector)
+        signalOffline(of: index, by: user)
+    }
+
+    private mutating func spread(_ code: String, _ change: Change, of index: Int, by user: Int?, connector: String?) {
         guard portals[index].makesEvents else { return }
-        for binding in portals[index].bindings where binding.event == code {
+        putOffline(code, change, of: index, by: user, connector: connector)
+        let bindings = portals[index].bindings.filter { $0.event == code && !$0.isOffline }
+        guard !bindings.isEmpty else { return }
+        let data = change.data
+        for binding in bindings {
             post(code, data: data, of: index, through: binding, by: binding.user == 0 ? user : binding.user)
         }
     }
 
     /// A change of an object by its code. A smart process's own code, as `ONCRMDYNAMICITEMADD_174`, is an event of the
     /// general one as well (b24restdocs, api-reference/crm/universal/events/index.md).
-    mutating func change(_ code: String, id: String, of index: Int, by user: Int?) {
+    mutating func change(_ code: String, id: String, of index: Int, by user: Int?, connector: String? = nil) {
         let code = code.uppercased()
-        var data = Self.data(of: code, id: id)
-        let parts = code.split(separator: "_", maxSplits: 1)
-        guard code.hasPrefix("ONCRMDYNAMICITEM"), parts.count == 2 else {
-            return emit(code, data: data, of: index, by: user)
+        let change = Change.object(code, id: id)
+        spread(code, change, of: index, by: user, connector: connector)
+        if let process = Self.ownProcess(code) {
+            spread(process.generalCode, change, of: index, by: user, connector: connector)
         }
-        data.set(at: ["FIELDS", "ENTITY_TYPE_ID"], .text(String(parts[1])))
-        emit(code, data: data, of: index, by: user)
-        emit(String(parts[0]), data: data, of: index, by: user)
+        signalOffline(of: index, by: user)
+    }
+
+    private static func ownProcess(_ code: String) -> (generalCode: String, typeID: String)? {
+        guard code.hasPrefix("ONCRMDYNAMICITEM") else { return nil }
+        let parts = code.split(separator: "_", maxSplits: 1)
+        return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
     }
 
     /// The application is put on the portal as one without a user interface: installed at once, ONAPPINSTALL goes to its
@@ -55,6 +95,7 @@ extension PortalWorld {
         emit("ONAPPUNINSTALL", data: data, of: index, by: nil)
         portals[index].installation = .removed
         portals[index].bindings = []
+        queues[index].removeAll()
     }
 
     /// A person gives the portal another domain. Its member_id stays.
@@ -86,7 +127,7 @@ extension PortalWorld {
         "ONCALENDARSECTIONDELETE",
     ]
 
-    private mutating func post(
+    mutating func post(
         _ code: String,
         data: PHPValue,
         of index: Int,

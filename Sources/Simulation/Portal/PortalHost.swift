@@ -2,6 +2,7 @@ internal import AsyncHTTPClient
 internal import Locks
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOPosix
 internal import Synchronization
 
 /// The world of portals, shared by the connections and by whoever plays with it.
@@ -15,6 +16,8 @@ final class PortalHost: Sendable {
     private let client = Guarded<HTTPClient?>(nil)
     private let posts: AsyncStream<PortalWorld.Post>
     private let newPosts: AsyncStream<PortalWorld.Post>.Continuation
+    /// When the clock strikes next, in seconds of the monotonic clock.
+    private let nextStrike = Guarded<Double?>(nil)
 
     init(_ settings: StandInSettings) {
         world = Guarded(PortalWorld(settings))
@@ -47,13 +50,35 @@ final class PortalHost: Sendable {
     private func changeKeepingPosts<Result: Sendable>(
         _ body: (inout PortalWorld) -> Result
     ) -> (Result, [PortalWorld.Post]) {
-        let (result, posts, calls) = world.withLock { world in
+        let (result, posts, calls, due) = world.withLock { world in
             let result = body(&world)
             defer { world.outbox = [] }
-            return (result, world.outbox, world.takeNewCalls())
+            return (result, world.outbox, world.takeNewCalls(), world.nextDue)
         }
+        if let due { setClock(to: due) }
         if let observe { for call in calls { observe(.call(call)) } }
         return (result, posts)
+    }
+
+    // MARK: What is due later
+
+    private func setClock(to due: Double) {
+        let isEarlier = nextStrike.withLock { next in
+            if let next, next <= due { return false }
+            next = due
+            return true
+        }
+        guard isEarlier else { return }
+        let delay = max(0, due - PortalWorld.steadyNow)
+        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(Int64(delay * 1e9) + 1)) {
+            [weak self] in
+            self?.strike(due)
+        }
+    }
+
+    private func strike(_ due: Double) {
+        nextStrike.withLock { next in if next == due { next = nil } }
+        change { $0.strike() }
     }
 
     // MARK: Events on their way

@@ -43,6 +43,8 @@ struct PortalState: Sendable {
     /// As event bodies have it, with `/rest/`.
     let serverEndpoint: String
     let webhookSecret: String
+    /// Its clock.
+    let time: PortalTime
     var applicationToken: String
     var domain: String
     /// How often the domain has changed; a part of the endpoint's path.
@@ -73,6 +75,7 @@ struct PortalState: Sendable {
         let isRussian = number.isMultiple(of: 3)
         serverEndpoint = "https://\(isRussian ? "oauth.bitrix24.tech" : "oauth.bitrix.info")/rest/"
         language = isRussian ? "ru" : "en"
+        time = PortalTime(offsetMinutes: isRussian ? 180 : 120)
     }
 
     var hasApplication: Bool { installation == .inSetup || installation == .finished }

@@ -45,6 +45,22 @@ struct PortalWorld: Sendable {
     var codes: [String: Code] = [:]
     var faults: [InjectedFault] = []
     var outbox: [Post] = []
+    /// By the portals' indexes. Not within their states, so that a copy of one does not keep a queue.
+    var queues: [OfflineQueue] = []
+    /// What the queues' rows say by numbers.
+    var kinds: [OfflineKind] = []
+    var kindNumbers: [String: UInt16] = [:]
+    var connectors: [String] = []
+    var connectorNumbers: [String: UInt16] = [:]
+    var freeData: [PHPValue] = []
+    var offlineRowsMade = 0
+    /// What the hit that is under way has put into the queue of its portal, by connectors.
+    var offlineHit: [UInt16: Int] = [:]
+    /// Those due first at the front.
+    var dueSignals: [DueSignal] = []
+    var waitingSignals: Set<SignalPlace> = []
+    /// Seconds of the monotonic clock.
+    var signalledAt: [SignalPlace: Double] = [:]
     var calls: [AnsweredCall] = []
     var callCount = 0
     var deliveries: [Delivery] = []
@@ -61,6 +77,7 @@ struct PortalWorld: Sendable {
             portalIndex[portal.memberID] = number - 1
             portals.append(portal)
         }
+        queues = Array(repeating: OfflineQueue(), count: portals.count)
         // Ids may be the same each time, tokens may not.
         random = FastRandom()
     }

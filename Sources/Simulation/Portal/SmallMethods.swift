@@ -39,7 +39,8 @@ extension PortalWorld {
     }
 
     static let methods: Set<String> = [
-        "event.bind", "event.unbind", "event.get", "events", "event.test", "app.info", "profile", "server.time",
+        "event.bind", "event.unbind", "event.get", "events", "event.test", "event.offline.get", "event.offline.list",
+        "event.offline.clear", "event.offline.error", "app.info", "profile", "server.time",
         "feature.get", "scope", "method.get", "batch",
     ]
 

@@ -104,12 +104,21 @@ extension StandIn {
 
     // MARK: Events
 
-    /// An object was changed: the event goes wherever it is bound, which may be nowhere.
+    /// An object was changed: the event goes wherever it is bound, which may be nowhere; where it is bound offline, it becomes
+    /// a row of the portal's queue.
     ///
-    /// - Parameter user: who did it; `nil`: a robot, and the event brings no tokens.
+    /// - Parameters:
+    ///   - user: who did it; `nil`: a robot, and the event brings no tokens.
+    ///   - connector: the application itself did, by a call with this `auth_connector`, whose queue it does not enter.
     @discardableResult
-    package func emit(_ code: String, id: String = "1", portal: String, user: Int? = 1) async -> [Delivery] {
-        await post(portal) { $0.change(code, id: id, of: $1, by: user) }
+    package func emit(
+        _ code: String,
+        id: String = "1",
+        portal: String,
+        user: Int? = 1,
+        connector: String? = nil
+    ) async -> [Delivery] {
+        await post(portal) { $0.change(code, id: id, of: $1, by: user, connector: connector) }
     }
 
     /// The same with data of one's own.

@@ -31,6 +31,11 @@ package struct StandInSettings: Sendable {
     package var intensity: Intensity?
     /// Without it there is no `auth_connector`, and reading without deleting neither.
     package var hasProfessionalPlan = true
+    /// Put into a portal's queue when the first event is bound offline there.
+    package var offlineRows = 0
+    /// Whether ONOFFLINEEVENT is posted when its `minTimeout` is over, for what came within. Otherwise that is never signalled,
+    /// as by the platform's module `rest`.
+    package var signalsLate = true
     /// Whether a portal's frame tells the application token. Older portals do not.
     package var framesTellApplicationToken = false
     /// Makes the same portals again. `nil`: others each time.

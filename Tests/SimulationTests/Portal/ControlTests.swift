@@ -48,6 +48,10 @@ import Testing
             settings.installURL = url
             try await StandIn.withRunning(settings) { standIn in
                 let client = try await PortalClient(standIn)
+                _ = await standIn.install("1")
+                let token = try #require(standIn.makeTokens(of: "1")?.access)
+                let bind: PHPValue = ["event": "ONCRMDEALUPDATE", "event_type": "offline"]
+                #expect(try await client.call("event.bind", bind, token: token).result == true)
                 for control in StandIn.controls {
                     let answer = try await client.post("/control/" + control.path)
                     #expect(answer.status == 200, "\(control.path): \(answer.text)")

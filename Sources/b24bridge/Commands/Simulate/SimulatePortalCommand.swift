@@ -31,6 +31,11 @@ struct SimulatePortalCommand: AsyncParsableCommand {
               curl -X POST \\
                 'http://127.0.0.1:18090/control/event?portal=1&code=ONCRMDEALUPDATE&id=7'
 
+            What is bound offline becomes rows of the portal's queue, which event.offline.get and its neighbours read, and of \
+            which ONOFFLINEEVENT tells. Rows for a queue, and what came of each of them:
+              curl -X POST 'http://127.0.0.1:18090/control/offline?portal=1&count=500'
+              curl 'http://127.0.0.1:18090/control/offline?portal=1'
+
             As an application with a user interface, it is installed in a browser, by its page in the portal's frame; \
             the address of that frame is printed. Until that page calls installFinish, no event comes.
 
@@ -87,6 +92,15 @@ struct SimulatePortalCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Frames tell the application token, as those of newer portals do.")
     var frameTokens = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Rows that are in a portal's queue when its first event is bound offline, 0 to 1000000.",
+            valueName: "number"
+        )
+    )
+    var offlineRows = 0
+
     @Flag(name: .long, help: "Print one JSON object a line.")
     var json = false
 
@@ -133,6 +147,9 @@ struct SimulatePortalCommand: AsyncParsableCommand {
     private func settings() throws -> StandInSettings {
         guard (1...100_000).contains(portals) else { throw ValidationError("--portals takes 1 to 100000 portals") }
         guard (0...65_535).contains(port) else { throw ValidationError("--port takes 0 to 65535") }
+        guard (0...1_000_000).contains(offlineRows) else {
+            throw ValidationError("--offline-rows takes 0 to 1000000 rows")
+        }
         guard let life = try? Quantity.duration(tokenLife), life >= .seconds(1), life <= .seconds(31_536_000) else {
             throw ValidationError("--token-life takes a time of at least a second, as 30s or 1h")
         }
@@ -147,6 +164,7 @@ struct SimulatePortalCommand: AsyncParsableCommand {
         if let scope { settings.scope = scope.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }
         settings.accessTokenLife = Int(life.components.seconds)
         if limits { settings.intensity = .init() }
+        settings.offlineRows = offlineRows
         settings.framesTellApplicationToken = frameTokens
         return settings
     }
