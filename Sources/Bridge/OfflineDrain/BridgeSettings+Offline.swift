@@ -46,5 +46,8 @@ extension BridgeSettings {
             reader.fault("pollEvery", "must be 1m or more, or portals are asked all the time")
         }
         offline.batchRows = reader.integer("batchRows", default: offline.batchRows, in: 1...1000)
+        if !application.isConfigured, ["wakeBy", "pollEvery", "batchRows"].contains(where: reader.has) {
+            reader.fault("", "is of use to an application only; set application.clientId and clientSecret")
+        }
     }
 }

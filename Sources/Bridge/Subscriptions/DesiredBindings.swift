@@ -15,7 +15,7 @@ package struct DesiredBindings: Sendable, Equatable {
         let declared = settings.subscriptions.declared(for: memberID)
         let handler = settings.subscriptionHandler.replacing("{portal}", with: memberID)
         let online = Set(declared.online).subtracting(EventSelection.always)
-            .union(declared.offline.isEmpty ? [] : [EventSelection.wakeUp])
+            .union(settings.bindsWakeUp(for: declared) ? [EventSelection.wakeUp] : [])
         let all = Set(
             EventSelection.always.map { EventBinding(event: $0, handler: handler) }
                 + online.map { EventBinding(event: $0, handler: handler, authType: Int64(declared.authType)) }
@@ -40,6 +40,8 @@ struct DeclaredFingerprints: Sendable {
             let lines =
                 [settings.subscriptionHandler, "\(declared.authType)", declared.authConnector] + declared.online + [""]
                 + declared.offline
+                + (declared.offline.isEmpty || settings.bindsWakeUp(for: declared)
+                    ? [] : ["without \(EventSelection.wakeUp)"])
             let digest = TokenDigest(token: Array(lines.joined(separator: "\n").utf8))
             return String(decoding: digest.hexadecimal.prefix(16), as: UTF8.self)
         }
@@ -54,5 +56,10 @@ extension BridgeSettings {
     /// Where portals are to post their events; `{portal}` stands for the member_id.
     var subscriptionHandler: String {
         subscriptions.handler.isEmpty ? "\(application.publicURL)\(http.path)/{portal}" : subscriptions.handler
+    }
+
+    /// Whether portals are to post word that their queue has something.
+    fileprivate func bindsWakeUp(for declared: Subscriptions.Declared) -> Bool {
+        !declared.offline.isEmpty && offline.wakeBy.contains(.event)
     }
 }
