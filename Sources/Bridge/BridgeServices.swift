@@ -46,6 +46,7 @@ package struct BridgeServices: Sendable {
     let journal: Journal
     let parked: Journal
     let shipper: Shipper
+    let signals: OfflineSignals
     package let health: HealthModel
     package let portals: PortalStore
     /// `nil`: portals are in the file only.
@@ -211,6 +212,7 @@ package struct BridgeServices: Sendable {
         journal = journals.main
         parked = journals.parked
         self.shipper = shipper
+        self.signals = signals
         self.health = health
         self.portals = portals
         self.registry = registry?.parts.registry

@@ -26,6 +26,7 @@ final class EventReceiver: RequestHandler {
     var ids = EnvelopeIDGenerator()
     var record = EventRecord()
     var payload: [UInt8] = []
+    private let wakeUp = EventSelection.wakeUpType
     private let base: String
     private let below: String
     private let eventLoop: any EventLoop
@@ -154,7 +155,11 @@ final class EventReceiver: RequestHandler {
         case .admitted(let portal, let origin):
             if parkBehind(event, request, responder) { return }
             metrics.admitted[origin.rawValue]?.increment()
-            if event.eventType == nil { metrics.unknownEvents.increment() }
+            if event.eventType == nil {
+                metrics.unknownEvents.increment()
+            } else if event.eventType === wakeUp, origin == .online {
+                context.signals.signal(event.memberID)
+            }
             publish(event, of: portal, origin: origin, request, responder)
         }
     }

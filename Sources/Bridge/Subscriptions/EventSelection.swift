@@ -11,6 +11,7 @@ enum EventSelection: Equatable {
     /// Bitrix24 binds it by itself, to the application's own address of installation.
     static let boundByBitrix24: Set<String> = ["ONAPPINSTALL", "ONAPPUPDATE"]
     static let wakeUp = "ONOFFLINEEVENT"
+    static let wakeUpType = EventCatalog.standard.eventType(for: wakeUp)
     /// Without these the bridge learns neither of its removal nor of a token.
     static let always: Set<String> = ["ONAPPTEST", "ONAPPUNINSTALL"]
 

@@ -77,6 +77,9 @@ struct WaitingJudge {
                 body: Data()
             )
         }
+        if let type = event.eventType, type === EventSelection.wakeUpType, receipt.origin == .online {
+            intake.signals.signal(event.memberID)
+        }
         admitted += 1
         intake.metrics.admitted[receipt.origin.rawValue]?.increment()
         return result
