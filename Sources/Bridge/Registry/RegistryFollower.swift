@@ -56,12 +56,22 @@ struct RegistryFollower {
         var publishAt = ContinuousClock.now
         var isUnpublished = false
         var isReading = !registry.isRead
+        // What was said before is of no use to anybody.
+        var isCurrent = false
         var nextContact = ContinuousClock.now + .milliseconds(Self.contactMilliseconds)
         while !parts.stop.isRaised {
             let limit: Duration =
                 batch.isEmpty ? (isUnpublished ? max(.zero, publishAt - .now) : .milliseconds(200)) : .zero
             let record = try consumer.poll(upTo: limit)
-            if let record, let entry = entry(record) { batch.append(entry) }
+            if let record {
+                if OfflineWord.isRecord(record) {
+                    if isCurrent { hear(record) }
+                } else if let entry = entry(record) {
+                    batch.append(entry)
+                }
+            } else if !isCurrent {
+                isCurrent = consumer.isAtEnd
+            }
             if !batch.isEmpty, record == nil || batch.count >= Self.largestBatch {
                 registry.read(batch)
                 batch.removeAll(keepingCapacity: true)
@@ -98,6 +108,14 @@ struct RegistryFollower {
                 metadata: ["error": "\(error)", "offset": "\(record.offset)"]
             )
             return nil
+        }
+    }
+
+    private func hear(_ record: ConsumedRecord) {
+        switch OfflineWord(record) {
+        case .portal(let memberID): parts.signals.relayed(memberID)
+        case .everyPortal(let reason): parts.signals.relayedAll(because: reason)
+        case nil: break
         }
     }
 

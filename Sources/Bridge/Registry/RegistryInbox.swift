@@ -18,6 +18,8 @@ final class RegistryInbox: Sendable {
     private struct State {
         var wakeHandle: ProducerWakeHandle?
         var waiting: [Waiting] = []
+        /// For other replicas, by key: the newest of each.
+        var words: [String: OfflineWord] = [:]
         var isClosed = false
         var isTopicUsable = false
         var stopDeadline: ContinuousClock.Instant?
@@ -41,6 +43,17 @@ final class RegistryInbox: Sendable {
     }
 
     static let stopped = RegistryError(.refused, "the bridge is stopping; nothing was changed")
+
+    /// Has the other replicas told, soon, if Kafka is there.
+    func tell(_ word: OfflineWord) {
+        let handle = state.withLock { state -> ProducerWakeHandle? in
+            guard !state.isClosed else { return nil }
+            let isFirst = state.words.isEmpty
+            state.words[word.key] = word
+            return isFirst ? state.wakeHandle : nil
+        }
+        handle?.wake()
+    }
 
     /// Records may be sent: the topic is there and is the registry's.
     func topicIsUsable() {
@@ -83,6 +96,14 @@ final class RegistryInbox: Sendable {
         }
     }
 
+    func takeWords() -> [OfflineWord] {
+        state.withLock { state in
+            guard !state.words.isEmpty else { return [] }
+            defer { state.words.removeAll(keepingCapacity: true) }
+            return Array(state.words.values)
+        }
+    }
+
     var isTopicUsable: Bool { state.withLock { $0.isTopicUsable } }
 
     /// No request is taken from now on. What was left is answered.
@@ -90,6 +111,7 @@ final class RegistryInbox: Sendable {
         let left = state.withLock { state in
             state.isClosed = true
             state.wakeHandle = nil
+            state.words = [:]
             defer { state.waiting = [] }
             return state.waiting
         }

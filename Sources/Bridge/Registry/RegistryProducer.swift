@@ -1,15 +1,20 @@
 internal import KafkaClient
 
-/// Sends entries to the registry's topic. Belongs to one thread; must be closed.
+/// Sends entries and word to other replicas to the registry's topic. Belongs to one thread; must be closed.
 final class RegistryProducer {
+    enum Subject {
+        case entry(RegistryEntry)
+        case word(OfflineWord)
+    }
+
     private struct Sent {
-        let entry: RegistryEntry
+        let subject: Subject
         /// librdkafka sends from this memory.
         let value: UnsafeMutableRawBufferPointer?
     }
 
     struct Outcome {
-        let entry: RegistryEntry
+        let subject: Subject
         /// `nil`: Kafka has it.
         let error: KafkaError?
     }
@@ -33,41 +38,74 @@ final class RegistryProducer {
     ///
     /// - Returns: `false` when there is no room; then nothing was taken.
     func send(_ entry: RegistryEntry, _ outcomes: inout [Outcome]) -> Bool {
+        let value = RegistryRecord.value(of: entry)
+        let removed = value == nil ? entry.removedAt : nil
+        return send(
+            .entry(entry),
+            key: entry.memberID,
+            value,
+            headers: removed.map { [(RegistryRecord.removedHeader, $0.text)] } ?? [],
+            &outcomes
+        )
+    }
+
+    /// The same for word to other replicas.
+    func send(_ word: OfflineWord, _ outcomes: inout [Outcome]) -> Bool {
+        send(.word(word), key: word.key, nil, headers: word.headers, &outcomes)
+    }
+
+    private func send(
+        _ subject: Subject,
+        key: String,
+        _ bytes: [UInt8]?,
+        headers: [(name: String, value: String)],
+        _ outcomes: inout [Outcome]
+    ) -> Bool {
         lastOpaque += 1
-        let value = RegistryRecord.value(of: entry).map { bytes in
+        let value = bytes.map { bytes in
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 1)
             buffer.copyBytes(from: bytes)
             return buffer
         }
-        let header = value == nil ? Array((entry.removedAt?.text ?? "").utf8) : []
-        let outcome = Array(RegistryRecord.removedHeader.utf8).withUnsafeBytes { name in
-            header.withUnsafeBytes { text in
-                Array(entry.memberID.utf8).withUnsafeBytes { key in
-                    topic.withUnsafeBytes { topic in
-                        let headers = header.isEmpty ? [] : [RecordHeader(name: name, value: text)]
-                        return headers.withUnsafeBufferPointer { headers in
-                            producer.send(
-                                to: producer.topic(named: topic),
-                                key: key,
-                                value: UnsafeRawBufferPointer(value ?? .init(start: nil, count: 0)),
-                                headers: headers,
-                                opaque: lastOpaque
-                            )
-                        }
-                    }
+        let outcome = Self.withHeaders(headers) { headers in
+            Array(key.utf8).withUnsafeBytes { key in
+                topic.withUnsafeBytes { topic in
+                    producer.send(
+                        to: producer.topic(named: topic),
+                        key: key,
+                        value: UnsafeRawBufferPointer(value ?? .init(start: nil, count: 0)),
+                        headers: headers,
+                        opaque: lastOpaque
+                    )
                 }
             }
         }
         switch outcome {
-        case .queued: open[lastOpaque] = Sent(entry: entry, value: value)
+        case .queued: open[lastOpaque] = Sent(subject: subject, value: value)
         case .rejected(let error):
             value?.deallocate()
-            outcomes.append(Outcome(entry: entry, error: error))
+            outcomes.append(Outcome(subject: subject, error: error))
         case .queueFull:
             value?.deallocate()
             return false
         }
         return true
+    }
+
+    /// Lays them out in one piece of memory for the call.
+    private static func withHeaders<Value>(
+        _ headers: [(name: String, value: String)],
+        _ body: (UnsafeBufferPointer<RecordHeader>) -> Value
+    ) -> Value {
+        headers.flatMap { Array($0.name.utf8) + Array($0.value.utf8) }.withUnsafeBytes { bytes in
+            var start = 0
+            func next(_ text: String) -> UnsafeRawBufferPointer {
+                defer { start += text.utf8.count }
+                return UnsafeRawBufferPointer(rebasing: bytes[start..<start + text.utf8.count])
+            }
+            let records = headers.map { RecordHeader(name: next($0.name), value: next($0.value)) }
+            return records.withUnsafeBufferPointer(body)
+        }
     }
 
     /// Waits until something happens, at the latest for `limit`, and hands out what became of what was sent.
@@ -76,7 +114,7 @@ final class RegistryProducer {
         _ = producer.poll(upTo: limit, maxReports: 10_000) { report in
             guard let sent = open.removeValue(forKey: report.opaque) else { return }
             sent.value?.deallocate()
-            outcomes.append(Outcome(entry: sent.entry, error: report.error))
+            outcomes.append(Outcome(subject: sent.subject, error: report.error))
         }
         return outcomes
     }

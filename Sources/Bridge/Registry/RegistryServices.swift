@@ -38,6 +38,7 @@ struct RegistryServices {
             timeout: timeout,
             logger: surroundings.logger
         )
+        signals.relay { inbox.tell($0) }
         services = [
             RegistryService(parts, shutdownTimeout: min(settings.shutdownTimeout, .seconds(5))),
             RegistryOwnership(parts) { await work(registry) },

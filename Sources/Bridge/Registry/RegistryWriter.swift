@@ -25,6 +25,7 @@ final class RegistryWriter {
     private let timeout: Duration
     private var producer: RegistryProducer
     private var inFlight: Set<String> = []
+    private var relay = WordRelay()
     private var waiters: [String: [Waiter]] = [:]
     /// Nothing is sent before, as Kafka refused something.
     private var pausedUntil = ContinuousClock.now
@@ -68,8 +69,15 @@ final class RegistryWriter {
             take()
             var outcomes: [RegistryProducer.Outcome] = []
             send(&outcomes)
+            sendWords(&outcomes)
             outcomes += producer.poll(upTo: outcomes.isEmpty ? patience : .zero)
-            for outcome in outcomes { settle(outcome) }
+            for outcome in outcomes {
+                switch outcome.subject {
+                case .entry(let entry): settle(entry, outcome.error)
+                // The timer of whoever drains makes up for what could not be told.
+                case .word(let word): relay.settled(word)
+                }
+            }
             if producer.isBroken { try rebuild() }
             expire()
             if .now >= nextSnapshot { keep() }
@@ -87,6 +95,7 @@ final class RegistryWriter {
         if inbox.isTopicUsable, !inFlight.isSuperset(of: registry.unconfirmedIDs) {
             next = min(next, pausedUntil)
         }
+        if let due = relay.next { next = min(next, due) }
         if let deadline = inbox.stopDeadline { next = min(next, deadline) }
         return max(.milliseconds(1), next - .now)
     }
@@ -153,10 +162,18 @@ final class RegistryWriter {
         }
     }
 
-    private func settle(_ outcome: RegistryProducer.Outcome) {
-        let memberID = outcome.entry.memberID
+    private func sendWords(_ outcomes: inout [RegistryProducer.Outcome]) {
+        let now = ContinuousClock.now
+        for word in inbox.takeWords() where inbox.isTopicUsable { relay.add(word, at: now) }
+        for word in relay.take(at: now) {
+            if !producer.send(word, &outcomes) { relay.settled(word) }
+        }
+    }
+
+    private func settle(_ entry: RegistryEntry, _ error: KafkaError?) {
+        let memberID = entry.memberID
         inFlight.remove(memberID)
-        if let error = outcome.error {
+        if let error {
             pausedUntil = .now + Self.refusalPause
             if error.code != saidRefusal {
                 saidRefusal = error.code
@@ -174,10 +191,10 @@ final class RegistryWriter {
             saidRefusal = nil
             logger.notice("the registry of portals can be written again", metadata: ["topic": "\(topic.name)"])
         }
-        _ = registry.confirmed(outcome.entry)
+        _ = registry.confirmed(entry)
         guard let all = waiters.removeValue(forKey: memberID) else { return }
         let left = all.filter { waiter in
-            guard outcome.entry.covers(waiter.entry) else { return true }
+            guard entry.covers(waiter.entry) else { return true }
             waiter.waiting.continuation.resume(returning: .success(waiter.entry))
             return false
         }
@@ -206,6 +223,7 @@ final class RegistryWriter {
         logger.warning("the registry's producer is made anew after a fatal error")
         producer.close()
         inFlight = []
+        relay.lost()
         producer = try Self.producer(topic, logger)
         inbox.attach(producer.wakeHandle)
     }

@@ -1,0 +1,87 @@
+import Locks
+import Synchronization
+import Testing
+
+@testable import Bridge
+@testable import KafkaClient
+
+@Suite struct OfflineWordTests {
+    static func record(of word: OfflineWord) -> ConsumedRecord {
+        ConsumedRecord(
+            topic: "t",
+            partition: 0,
+            offset: 7,
+            timestampMilliseconds: 1,
+            key: Array(word.key.utf8),
+            value: nil,
+            headers: word.headers.map { .init(name: $0.name, value: Array($0.value.utf8)) }
+        )
+    }
+
+    @Test(arguments: [OfflineWord.portal("p1"), .everyPortal(because: "no event came")])
+    func `word is read as it was sent, and can be no portal's record`(word: OfflineWord) {
+        let record = Self.record(of: word)
+        #expect(OfflineWord.isRecord(record) && OfflineWord(record) == word)
+        #expect(!RegistryRecord.isMemberID(word.key))
+    }
+
+    @Test(arguments: [OfflineWord.portal("p1"), .everyPortal(because: "no event came")])
+    func `a bridge that knows no such records takes nothing from it`(word: OfflineWord) throws {
+        let entry = try RegistryRecord.entry(Self.record(of: word))
+        var state = RegistryState(replica: "old")
+        let before = state.clock.next(now: 5)
+        #expect(!state.read(entry) && state.memberIDs.isEmpty && state.version == 0)
+        #expect(state.clock.next(now: 5).time == before.time + 1)
+        #expect(state.reachedEnd(.lost).isEmpty && state.takeBehind() == 0 && state.unconfirmed.isEmpty)
+    }
+
+    @Test func `word of a kind that a newer bridge knows is no portal's record either`() {
+        let key = OfflineWord.portal("p1").key
+        let newer = ConsumedRecord(
+            topic: "t",
+            partition: 0,
+            offset: 7,
+            timestampMilliseconds: 1,
+            key: Array(key.utf8),
+            value: nil,
+            headers: [.init(name: OfflineWord.header, value: Array("some-portals".utf8))]
+        )
+        #expect(OfflineWord.isRecord(newer) && OfflineWord(newer) == nil)
+    }
+
+    // MARK: Who hears it
+
+    @Test func `word goes to whoever drains here, and only else to other replicas`() async {
+        let signals = OfflineSignals()
+        let relayed = Guarded<[OfflineWord]>([])
+        signals.relay { word in relayed.withLock { $0.append(word) } }
+        signals.signal("p1")
+        var heard = signals.listen().makeAsyncIterator()
+        signals.signal("p2")
+        signals.relayed("p3")
+        #expect(await heard.next() == "p2")
+        #expect(await heard.next() == "p3")
+        signals.deafen()
+        signals.relayed("p4")
+        signals.signal("p5")
+        #expect(await heard.next() == nil)
+        #expect(relayed.withLock { $0 } == [.portal("p1"), .portal("p5")], "what was relayed goes no further")
+    }
+
+    @Test func `that all are to be drained is kept until somebody here drains`() {
+        let signals = OfflineSignals()
+        let relayed = Guarded<[OfflineWord]>([])
+        let drained = Guarded<[String]>([])
+        signals.relay { word in relayed.withLock { $0.append(word) } }
+        signals.signalAll(because: "1")
+        signals.relayedAll(because: "2")
+        signals.drainAll { reason in drained.withLock { $0.append(reason) } }
+        #expect(drained.withLock { $0 } == ["2"])
+        signals.signalAll(because: "3")
+        signals.relayedAll(because: "4")
+        signals.drainAll(by: nil)
+        signals.drainAll { reason in drained.withLock { $0.append(reason) } }
+        #expect(drained.withLock { $0 } == ["2", "3", "4"], "each once")
+        #expect(relayed.withLock { $0 } == [.everyPortal(because: "1")])
+    }
+}
