@@ -54,6 +54,17 @@ struct RESTServices: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await drain.run() }
             group.addTask { await work.run() }
+            guard settings.offline.wakeBy.contains(.push) else { return }
+            let watch = PushWatch(
+                settings: settings,
+                registry: registry,
+                signals: signals,
+                metrics: metrics,
+                logger: logger
+            ) { memberID, signal throws(RESTError) in
+                try await PushChannel(client: client, memberID: memberID).follow(signal)
+            }
+            group.addTask { await watch.run() }
         }
     }
 

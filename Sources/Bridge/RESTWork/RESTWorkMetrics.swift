@@ -15,6 +15,8 @@ package struct RESTWorkMetrics: Sendable {
     private let errors: [String: Counter]
     private let otherErrors: Counter
     private let drift: Meter
+    /// Counted up and down.
+    let pushChannels: Meter
 
     /// Those of Bitrix24 that tell something; others are counted together, so that no portal makes up labels.
     /// Source: b24restdocs, _includes/system-errors.md and settings/oauth/error-codes.md
@@ -40,6 +42,8 @@ package struct RESTWorkMetrics: Sendable {
         errors = Dictionary(uniqueKeysWithValues: Self.codes.map { ($0, counter("rest_errors", "code", $0)) })
         otherErrors = counter("rest_errors", "code", "other")
         drift = Meter(label: BridgeMetrics.prefix + "bindings_drift", factory: factory)
+        pushChannels = Meter(label: BridgeMetrics.prefix + "offline_push_channels", factory: factory)
+        pushChannels.set(0)
     }
 
     func reconciled(_ outcome: Reconciled) { reconciles[outcome]?.increment() }
@@ -65,5 +69,6 @@ package struct RESTWorkMetrics: Sendable {
         ("token_refreshes_total", "Exchanges of a refresh token, by outcome; counted by the owner."),
         ("rest_errors_total", "REST work that failed, by Bitrix24's code; counted by the owner."),
         ("bindings_drift", "Bindings that are not as declared and could not be mended. The same at each replica."),
+        ("offline_push_channels", "Push channels of portals that are followed; at the owner."),
     ]
 }
