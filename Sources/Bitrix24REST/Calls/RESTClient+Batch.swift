@@ -11,24 +11,30 @@ extension RESTClient {
         _ calls: [BatchCall],
         of memberID: String
     ) async throws(RESTError) -> [Result<JSONValue, RESTError>] {
-        var results: [Result<JSONValue, RESTError>] = []
-        results.reserveCapacity(calls.count)
-        while results.count < calls.count {
-            let part = Array(calls[results.count...].prefix(Self.batchLength))
+        try await replies(to: calls, of: memberID).map(\.result)
+    }
+
+    /// The same, with what each call says of its pages.
+    func replies(to calls: [BatchCall], of memberID: String) async throws(RESTError) -> [BatchReply] {
+        var replies: [BatchReply] = []
+        replies.reserveCapacity(calls.count)
+        while replies.count < calls.count {
+            let part = Array(calls[replies.count...].prefix(Self.batchLength))
             do throws(RESTError) {
-                results += try await oneBatch(part, of: memberID)
+                replies += try await oneBatch(part, of: memberID)
             } catch {
-                if results.isEmpty { throw error }
-                results += Array(repeating: .failure(error), count: calls.count - results.count)
+                if replies.isEmpty { throw error }
+                let failure = BatchReply(result: .failure(error))
+                replies += Array(repeating: failure, count: calls.count - replies.count)
             }
         }
-        return results
+        return replies
     }
 
     private func oneBatch(
         _ calls: [BatchCall],
         of memberID: String
-    ) async throws(RESTError) -> [Result<JSONValue, RESTError>] {
+    ) async throws(RESTError) -> [BatchReply] {
         // Not numbers alone, which PHP would answer as a list.
         let names = calls.indices.map { "c\($0)" }
         let commands = Dictionary(uniqueKeysWithValues: zip(names, calls.map { JSONValue.string($0.command) }))
@@ -45,6 +51,8 @@ extension RESTClient {
                 .error(.notJSON, status: 200, "answered without the results of its calls")
         }
         let times = answer.result?["result_time"]?.members ?? [:]
+        let totals = answer.result?["result_total"]?.members
+        let nexts = answer.result?["result_next"]?.members
         let words = SafeText(secrets: [settings.clientSecret])
         return zip(names, calls).map { name, call in
             let callName = CallName(portal: memberID, method: call.method)
@@ -69,7 +77,20 @@ extension RESTClient {
             case .success: operating.answered(memberID, call.method, reset: Answer.reset(times[name]))
             case .failure(let error): operating.failed(memberID, [call.method], error)
             }
-            return call.judged(result, of: memberID)
+            return BatchReply(
+                result: call.judged(result, of: memberID),
+                total: totals?[name]?.integer.map(Int.init),
+                next: nexts?[name]?.integer.map(Int.init)
+            )
         }
     }
+}
+
+/// What one call of a batch was answered.
+struct BatchReply: Sendable {
+    let result: Result<JSONValue, RESTError>
+    /// Rows of all pages, of a method that lists.
+    var total: Int?
+    /// Where the next page starts.
+    var next: Int?
 }

@@ -136,7 +136,7 @@ extension RESTClient {
         try await call("event.offline.error", Self.queue(parameters, connector), of: memberID)
     }
 
-    private static func queue(_ parameters: [String: JSONValue], _ connector: String) -> [String: JSONValue] {
+    static func queue(_ parameters: [String: JSONValue], _ connector: String) -> [String: JSONValue] {
         connector.isEmpty ? parameters : parameters.merging(["auth_connector": .string(connector)]) { $1 }
     }
 
