@@ -148,7 +148,9 @@ final class OwnerStage: Sendable {
     func moveHandler(to url: String) { settings.withLock { $0.application.publicURL = url } }
 
     /// Another owner, who knows nothing but what the registry has.
-    func makeWork() -> RESTWork {
+    ///
+    /// - Parameter drain: Who drains the queues; `nil`: nobody.
+    func makeWork(drain: (any OfflineDraining)? = nil) -> RESTWork {
         let settings = settings.withLock { $0 }
         let workMetrics = RESTWorkMetrics(factory: metrics)
         let access = RegistryAccess(
@@ -165,6 +167,7 @@ final class OwnerStage: Sendable {
             settings: settings,
             registry: registry,
             client: RESTClient(http: http, settings: rest, access: access),
+            drain: drain,
             metrics: workMetrics,
             pace: pace,
             now: { [self] in now },
@@ -173,8 +176,11 @@ final class OwnerStage: Sendable {
     }
 
     /// Owns the work while `body` runs.
-    func owning<Value>(_ body: () async throws -> Value) async throws -> Value {
-        let work = makeWork()
+    func owning<Value>(
+        drain: (any OfflineDraining)? = nil,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        let work = makeWork(drain: drain)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await work.run() }
             defer { group.cancelAll() }
@@ -215,8 +221,12 @@ final class OwnerStage: Sendable {
     }
 
     /// Gives an order and waits for its report.
-    func order(_ kind: RegisteredPortal.Order.Kind, _ portal: String = "1") async throws -> PortalReport {
-        let order = RegisteredPortal.Order(id: UUID().uuidString, kind: kind, at: now)
+    func order(
+        _ kind: RegisteredPortal.Order.Kind,
+        _ portal: String = "1",
+        since: Int64? = nil
+    ) async throws -> PortalReport {
+        let order = RegisteredPortal.Order(id: UUID().uuidString, kind: kind, at: now, since: since)
         try await registry.change(try member(portal)) { $0.order = order }
         try await waitFor("a report", portal) { $0.report?.orderID == order.id }
         return try PortalReport(json: try #require(try self.portal(portal).report).json)

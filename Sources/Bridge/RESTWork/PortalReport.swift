@@ -76,30 +76,37 @@ package struct PortalReport: Sendable, Equatable, Codable {
             package var connector: String
             /// Rows in all.
             package var rows: Int
-            /// Of them reserved by somebody.
-            package var reserved: Int
-            /// Of them marked as erroneous.
-            package var erroneous: Int
+            /// Of them reserved by somebody. Absent: the portal does not tell.
+            package var reserved: Int?
+            /// Of them marked as erroneous. Absent: the portal does not tell.
+            package var erroneous: Int?
             /// Change time of the oldest row, RFC 3339 as the portal sent it.
             package var oldest: String?
 
-            package init(connector: String, rows: Int, reserved: Int, erroneous: Int, oldest: String?) {
+            package init(connector: String, rows: Int, reserved: Int?, erroneous: Int?, oldest: String?) {
                 self.connector = connector
                 self.rows = rows
                 self.reserved = reserved
                 self.erroneous = erroneous
                 self.oldest = oldest
             }
+
+            /// Rows that nobody has taken yet, as far as the portal tells.
+            package var waiting: Int { max(0, rows - (reserved ?? 0) - (erroneous ?? 0)) }
         }
 
         package var sources: [Source]
         /// Since the owner owns the REST work.
         package var drained: Int
+        /// Rows that the owner has reserved and not cleared yet.
+        package var held: Int
         package var deadLettered: Int
         /// Milliseconds since 1970, when it was last seen empty.
         package var emptyAt: Int64?
         /// When the owner looks next at the latest.
         package var nextAt: Int64?
+        /// Code of what keeps it from being drained.
+        package var problem: String?
         /// Calls that the portal's rate has left.
         package var callsLeft: Int
         /// Events that are declared online and not offline: what of them was missed cannot be fetched.

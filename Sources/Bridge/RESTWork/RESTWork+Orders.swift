@@ -73,7 +73,15 @@ extension RESTWork {
                     scope: info.scope
                 )
                 application = info
-            case .queue, .drain, .recover: break
+            case .queue: try await lookIntoQueues(of: portal, &report)
+            case .drain, .recover:
+                try await emptyQueues(
+                    of: portal,
+                    // Without a time everything counts.
+                    since: order.kind == .recover ? order.since ?? 0 : nil,
+                    patience: order.kind.ownersPatience,
+                    &report
+                )
             case .apply: break
             }
         } catch {
@@ -86,7 +94,7 @@ extension RESTWork {
             report.rest = .init(outcome)
         }
         // It answers after all: somebody gave its user the rights again.
-        if portal.authorization?.needed != nil {
+        if portal.authorization?.needed != nil, report.error == nil {
             try await change(memberID) { portal in
                 if portal.authorization?.sealed != nil { portal.authorization?.needed = nil }
             }

@@ -12,7 +12,7 @@ package struct RESTWork: Sendable {
     let registry: PortalRegistry
     let client: RESTClient
     /// `nil`: nobody drains queues here, in tests.
-    let drain: OfflineDrain?
+    let drain: (any OfflineDraining)?
     let metrics: RESTWorkMetrics
     let pace: WorkPace
     let fingerprints: DeclaredFingerprints
@@ -24,7 +24,7 @@ package struct RESTWork: Sendable {
         settings: BridgeSettings,
         registry: PortalRegistry,
         client: RESTClient,
-        drain: OfflineDrain? = nil,
+        drain: (any OfflineDraining)? = nil,
         metrics: RESTWorkMetrics,
         pace: WorkPace? = nil,
         now: @escaping @Sendable () -> Int64 = { WallClock.now().milliseconds },

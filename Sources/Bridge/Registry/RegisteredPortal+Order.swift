@@ -1,3 +1,14 @@
+extension RegisteredPortal.Order.Kind {
+    /// How long the owner works on such an order at most before it tells how far it has come; shorter than `orderPatience`.
+    /// Zero: as long as its calls take.
+    package var ownersPatience: Duration {
+        switch self {
+        case .drain, .recover: .seconds(45)
+        case .plan, .apply, .test, .events, .check, .queue: .zero
+        }
+    }
+}
+
 extension RegisteredPortal {
     /// In milliseconds. What was ordered so long ago is answered or given up.
     static let orderPatience: UInt64 = 60_000

@@ -18,14 +18,18 @@ package struct PortalOrders: Sendable {
         self.patience = patience
     }
 
-    /// No more portals than that are asked at the same time: the owner works on 16.
-    private static let width = 24
+    /// No more portals than that are asked at the same time: the owner works on 16. What takes it long leaves it some for
+    /// others who ask.
+    private static func width(_ kind: RegisteredPortal.Order.Kind) -> Int { kind.ownersPatience > .zero ? 8 : 24 }
 
     /// Gives the same order to many portals. `answered` is called as each of them is done with, in no order.
     ///
-    /// - Parameter isStopped: Asked now and then; no more portals are asked once it is true.
+    /// - Parameters:
+    ///   - since: With `recover`: rows that were changed then or later, in milliseconds since 1970.
+    ///   - isStopped: Asked now and then; no more portals are asked once it is true.
     package func carryOut(
         _ kind: RegisteredPortal.Order.Kind,
+        since: Int64? = nil,
         at memberIDs: [String],
         isStopped: @escaping @Sendable () -> Bool = { false },
         answered: (String, Answer) -> Void
@@ -35,9 +39,9 @@ package struct PortalOrders: Sendable {
             var rest = memberIDs[...]
             func next() {
                 guard !isStopped(), let memberID = rest.popFirst() else { return }
-                group.addTask { (memberID, await carryOut(kind, at: memberID, progress, isStopped)) }
+                group.addTask { (memberID, await carryOut(kind, since, at: memberID, progress, isStopped)) }
             }
-            for _ in 0..<Self.width { next() }
+            for _ in 0..<Self.width(kind) { next() }
             for await (memberID, answer) in group {
                 answered(memberID, answer)
                 next()
@@ -50,10 +54,11 @@ package struct PortalOrders: Sendable {
     /// - Returns: the order's id as well, which an order to test sends with its event.
     package func carryOut(
         _ kind: RegisteredPortal.Order.Kind,
+        since: Int64? = nil,
         at memberID: String,
         id: String = UUID().uuidString.lowercased()
     ) async -> Answer {
-        await carryOut(kind, at: memberID, id: id, Progress()) { false }
+        await carryOut(kind, since, at: memberID, id: id, Progress()) { false }
     }
 
     /// When the owner last answered anything.
@@ -65,13 +70,19 @@ package struct PortalOrders: Sendable {
 
     private func carryOut(
         _ kind: RegisteredPortal.Order.Kind,
+        _ since: Int64?,
         at memberID: String,
         id: String = UUID().uuidString.lowercased(),
         _ progress: Progress,
         _ isStopped: @Sendable () -> Bool
     ) async -> Answer {
+        let patience = patience + kind.ownersPatience
+        func give() async throws(RegistryError) {
+            let order = RegisteredPortal.Order(id: id, kind: kind, at: WallClock.now().milliseconds, since: since)
+            try await self.give(order, to: memberID)
+        }
         do throws(RegistryError) {
-            try await give(kind, id, to: memberID)
+            try await give()
         } catch {
             return .nothing("the order could not be given: \(error)")
         }
@@ -88,7 +99,7 @@ package struct PortalOrders: Sendable {
             }
             // Somebody else's order may have been there, or have taken its place.
             if portal.order?.id != id, !portal.awaitsAnswer(at: WallClock.now().milliseconds) {
-                try? await give(kind, id, to: memberID)
+                try? await give()
             }
             guard await ContinuousClock.now - progress.last < patience else {
                 answer = .nothing(Self.nobody(patience))
@@ -101,15 +112,9 @@ package struct PortalOrders: Sendable {
     }
 
     /// Unless somebody waits for the answer to another. A portal that was taken out is not brought back.
-    private func give(
-        _ kind: RegisteredPortal.Order.Kind,
-        _ id: String,
-        to memberID: String
-    ) async throws(RegistryError) {
-        let now = WallClock.now().milliseconds
+    private func give(_ order: RegisteredPortal.Order, to memberID: String) async throws(RegistryError) {
         try await registry.change(memberID) { portal in
-            guard !portal.isEmpty, !portal.awaitsAnswer(at: now) else { return }
-            portal.order = RegisteredPortal.Order(id: id, kind: kind, at: now)
+            if !portal.isEmpty, !portal.awaitsAnswer(at: order.at) { portal.order = order }
         }
     }
 
