@@ -85,7 +85,8 @@ package struct BridgeServices: Sendable {
         let logger = surroundings.logger
         let keyring = Keyring(settings.secrets)
         let signals = OfflineSignals()
-        let rest = RESTServices(settings, keyring, signals, surroundings)
+        let offlineStatus = OfflineStatusBox()
+        let rest = RESTServices(settings, keyring, signals, offlineStatus, surroundings)
         let registry = RegistryServices(settings, keyring, portals, health, signals, surroundings) {
             await rest?.work($0)
         }
@@ -149,6 +150,7 @@ package struct BridgeServices: Sendable {
             senders: senders,
             registry: registry?.parts,
             installations: installations,
+            offline: offlineStatus,
             journal: journals.main,
             parked: journals.parked,
             shipper: statusBox,

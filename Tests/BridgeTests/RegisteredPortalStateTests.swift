@@ -16,6 +16,8 @@ import Testing
         #expect(portal.state == .installing, "the bindings are those of an earlier installation")
         portal.bindings?.installedAt = 5
         #expect(portal.state == .connected)
+        portal.offline = .init(deniedSince: 6, code: "wrong_license", words: "w")
+        #expect(portal.state == .offlineDenied, "its online events are taken all the same")
         portal.bindings?.error = "no"
         #expect(portal.state == .installing)
         portal.authorization = .init(sealed: nil, accessExpiresAt: 0, refreshedAt: 0, needed: "invalid_grant")

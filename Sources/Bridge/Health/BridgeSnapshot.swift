@@ -15,6 +15,8 @@ struct BridgeSnapshot: Sendable {
     /// `nil`: there is no registry.
     let registry: RegistryParts?
     let installations: Installations?
+    /// What it says of itself; nothing where this replica drains no queues.
+    let offline: OfflineStatusBox
     let journal: Journal
     let parked: Journal
     let shipper: ShipperStatusBox
@@ -43,6 +45,13 @@ struct BridgeSnapshot: Sendable {
                     callsToVerify: $0.inbox.count,
                     waitingRecords: $0.waitingRoom.records,
                     waitingBytes: $0.waitingRoom.bytes
+                )
+            },
+            offline: offline.current.map {
+                StatusReport.OfflinePart(
+                    $0,
+                    denied: registry?.registry.census().states[.offlineDenied] ?? 0,
+                    now: WallClock.now().milliseconds
                 )
             },
             journal: StatusReport.JournalPart(main, mainFill(main), maxBytes: settings.journal.maxBytes),

@@ -14,6 +14,7 @@ package enum StatusPage {
             ("Parked", "\(report.kafka.parkedRecords) records, \(journal(report.parked))"),
         ]
         if let registry = report.registry { rows.append(("Registry", self.registry(registry))) }
+        if let offline = report.offline { rows.append(("Offline events", words(offline))) }
         if let token = report.kafka.token { rows.append(("Token for Kafka", words(token))) }
         if let installations = report.installations {
             rows.append(("Installations to verify", "\(installations.callsToVerify)"))
@@ -54,6 +55,19 @@ package enum StatusPage {
     private static func words(_ token: StatusReport.KafkaPart.Token) -> String {
         let left = token.secondsLeft.map { $0 > 0 ? "good for \(duration($0))" : "expired" } ?? "none yet"
         return left + (token.failure.map { "; no new one: \($0)" } ?? "")
+    }
+
+    private static func words(_ part: StatusReport.OfflinePart) -> String {
+        var words = ["\(counted(part.portals, "portal")) with a queue", "\(counted(part.drainedRows, "row")) drained"]
+        if part.heldRows > 0 { words.append("\(part.heldRows) held") }
+        if part.deadLetteredRows > 0 {
+            words.append(
+                "\(counted(part.deadLetteredRows, "row")) became \(part.deadLetteredRows == 1 ? "a dead letter" : "dead letters")"
+            )
+        }
+        words.append(part.lagSeconds.map { "the oldest change is \(duration(Int($0))) old" } ?? "nothing waits")
+        if part.portalsDenied > 0 { words.append("\(counted(part.portalsDenied, "portal")) cannot be drained") }
+        return words.joined(separator: ", ") + (part.paused.map { "; paused: \($0)" } ?? "")
     }
 
     private static func senders(_ part: StatusReport.SendersPart) -> String {

@@ -93,6 +93,24 @@ package struct StatusReport: Codable, Sendable {
         package var waitingBytes: Int
     }
 
+    /// The queues of offline events, of whichever replica drains them.
+    package struct OfflinePart: Codable, Sendable {
+        /// Portals with a queue that is drained.
+        package var portals: Int
+        /// Of them those whose queue may not be read.
+        package var portalsDenied: Int
+        /// Rows that Kafka has confirmed since this replica does the work.
+        package var drainedRows: Int
+        /// Rows that are reserved and not cleared yet.
+        package var heldRows: Int
+        /// Rows that could not be published, since this replica does the work.
+        package var deadLetteredRows: Int
+        /// How long ago the oldest row was changed that was seen and is not cleared. Absent: there is none.
+        package var lagSeconds: Double?
+        /// Why nothing is drained at present. Absent: it is.
+        package var paused: String?
+    }
+
     package var version: String
     package var replica: String
     package var ready: Bool
@@ -106,6 +124,8 @@ package struct StatusReport: Codable, Sendable {
     package var registry: RegistryPart?
     /// Absent: the bridge is no application.
     package var installations: InstallationsPart?
+    /// Absent: this replica drains no queues.
+    package var offline: OfflinePart?
     package var journal: JournalPart
     package var parked: JournalPart
     package var kafka: KafkaPart
@@ -129,6 +149,22 @@ extension StatusReport.RegistryPart {
         unconfirmed = census.unconfirmed
         snapshotAgeSeconds = parts.status.snapshotAt.map { max(0, Double(WallClock.now().milliseconds - $0) / 1000) }
         fault = parts.status.fault
+    }
+}
+
+extension StatusReport.OfflinePart {
+    /// - Parameters:
+    ///   - denied: Number of portals in the state `offline-denied`.
+    ///   - now: Milliseconds since 1970.
+    init(_ status: OfflineStatus, denied: Int, now: Int64) {
+        portals = status.portals
+        portalsDenied = denied
+        drainedRows = status.drained
+        heldRows = status.held
+        deadLetteredRows = status.deadLettered
+        // The portal's clock may be ahead.
+        lagSeconds = status.oldestChangeAt.map { max(0, Double(now - $0) / 1000) }
+        paused = status.pause
     }
 }
 

@@ -11,6 +11,7 @@ struct RESTServices: Sendable {
     private let keyring: Keyring
     private let http: HTTPClient
     private let signals: OfflineSignals
+    private let offlineStatus: OfflineStatusBox
     private let logger: Logger
 
     /// Calls nothing.
@@ -18,12 +19,14 @@ struct RESTServices: Sendable {
         _ settings: BridgeSettings,
         _ keyring: Keyring,
         _ signals: OfflineSignals,
+        _ offlineStatus: OfflineStatusBox,
         _ surroundings: BridgeServices.Surroundings
     ) {
         guard settings.application.isConfigured, settings.keepsRegistry else { return nil }
         self.settings = settings
         self.keyring = keyring
         self.signals = signals
+        self.offlineStatus = offlineStatus
         metrics = RESTWorkMetrics(factory: surroundings.metrics)
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings.restSettings.httpConfiguration)
         logger = surroundings.logger
@@ -50,7 +53,11 @@ struct RESTServices: Sendable {
             logger: logger
         )
         signals.drainAll { drain.drainAll(because: $0) }
-        defer { signals.drainAll(by: nil) }
+        // Another replica drains from now on.
+        defer {
+            signals.drainAll(by: nil)
+            offlineStatus.publish(nil)
+        }
         await withDiscardingTaskGroup { group in
             group.addTask { await drain.run() }
             group.addTask { await work.run() }

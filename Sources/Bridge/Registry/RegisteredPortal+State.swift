@@ -9,9 +9,9 @@ extension RegisteredPortal {
         case awaitingToken = "awaiting-token"
         /// No REST call can be made in its name until an administrator installs the application again. Its events are taken.
         case needsAuthorization = "needs-authorization"
-        /// The application was taken off it.
         /// Connected, but its offline events cannot be fetched until somebody changes something there.
         case offlineDenied = "offline-denied"
+        /// The application was taken off it.
         case gone
 
         /// In the words of people.
@@ -21,7 +21,7 @@ extension RegisteredPortal {
             case .installing: "installing"
             case .awaitingToken: "awaiting its application token"
             case .needsAuthorization: "needs authorisation"
-            case .offlineDenied: "its offline events cannot be fetched"
+            case .offlineDenied: "offline denied"
             case .gone: "gone"
             }
         }

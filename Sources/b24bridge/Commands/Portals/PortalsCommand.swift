@@ -45,6 +45,7 @@ struct RegistryOptions: ParsableArguments {
 extension RegisteredPortal {
     /// Why something is not as it should be, if it is known.
     var fault: String? {
-        installation?.state == .gone ? installation?.goneReason : authorization?.needed ?? bindings?.error
+        installation?.state == .gone
+            ? installation?.goneReason : authorization?.needed ?? bindings?.error ?? offline?.words
     }
 }

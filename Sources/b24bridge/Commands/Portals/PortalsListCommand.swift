@@ -10,11 +10,12 @@ struct PortalsListCommand: AsyncParsableCommand {
             Of each portal: where it stands (registry, file, both), its state, domain, the application's status there \
             (L local, F free, D demo, T trial, P paid, S subscription), how many tokens of applications and of outgoing \
             webhooks are known, for how long it has been authorised, how many of its bindings are not as declared, and \
-            the last error of the REST work.
+            the last error of the REST work or of what keeps its offline events from being fetched.
 
             States: connected; installing (its bindings are not made yet); awaiting its application token (events wait \
             until it is known); needs authorisation (events are taken, but the portal cannot be called: an administrator \
-            must open the application there or install it again); gone (the application was taken off); static (it \
+            must open the application there or install it again); offline denied (connected, but its offline events cannot \
+            be fetched: the error says why); gone (the application was taken off); static (it \
             stands in the file only).
 
               b24bridge portals list --config b24bridge.yaml

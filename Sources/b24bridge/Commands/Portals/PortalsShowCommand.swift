@@ -60,6 +60,9 @@ private struct PortalDetails: Encodable {
     let refreshedAt: String?
     let bound: Int?
     let reconciledAt: String?
+    let offlineDeniedSince: String?
+    /// Bitrix24's, in lower case. The words are the portal's error.
+    let offlineDeniedCode: String?
     let openOrder: String?
 
     init(_ row: PortalRow, _ portal: RegisteredPortal?) {
@@ -79,6 +82,8 @@ private struct PortalDetails: Encodable {
         refreshedAt = time(portal?.authorization?.refreshedAt)
         bound = portal?.bindings?.bound
         reconciledAt = time(portal?.bindings?.reconciledAt)
+        offlineDeniedSince = time(portal?.offline?.deniedSince)
+        offlineDeniedCode = portal?.offline?.code
         openOrder = portal?.order.flatMap { $0.id == portal?.report?.orderID ? nil : $0.kind.rawValue }
     }
 
@@ -98,6 +103,8 @@ private struct PortalDetails: Encodable {
         add("refresh token of", refreshedAt)
         add("bound", bound.map(String.init))
         add("compared", reconciledAt)
+        add("offline denied since", offlineDeniedSince)
+        add("offline denied by", offlineDeniedCode)
         add("open order", openOrder)
         var table = TextTable([("", .left), ("", .left)])
         for (title, value) in lines where !value.isEmpty { table.add([title, value]) }

@@ -111,7 +111,9 @@ struct SubscriptionsTestCommand: AsyncParsableCommand {
         var text =
             "Bitrix24 took the order, and no test event has arrived in topic \(topic) within "
             + "\(patience.components.seconds) s. Look at these, one after the other:\n"
-        if portal.state != .connected { text += "- the portal is \(portal.state.words), not connected yet\n" }
+        if ![.connected, .offlineDenied].contains(portal.state) {
+            text += "- the portal is \(portal.state.words), not connected yet\n"
+        }
         text +=
             "- can Bitrix24 reach \(DesiredBindings(settings, for: portal.memberID).handler) from outside? A GET of it must "
         text += "answer 200, with a certificate that the public trusts\n"
