@@ -26,6 +26,9 @@ struct BridgeCommand: AsyncParsableCommand {
             See what portals are to send, and prove that it arrives:
               b24bridge subscriptions --help
 
+            Fetch what portals kept while nobody could be reached:
+              b24bridge offline --help
+
             Look into a journal, send what waits in it:
               b24bridge journal --help
 
@@ -35,7 +38,7 @@ struct BridgeCommand: AsyncParsableCommand {
         version: BridgeVersion.current,
         subcommands: [
             ServeCommand.self, CheckCommand.self, NormalizeCommand.self, JournalCommand.self, DeadLettersCommand.self,
-            PortalsCommand.self, SubscriptionsCommand.self, SimulateCommand.self,
+            PortalsCommand.self, SubscriptionsCommand.self, OfflineCommand.self, SimulateCommand.self,
         ]
     )
 

@@ -40,7 +40,8 @@ import Testing
         [], ["serve"], ["check"], ["normalize"], ["journal"], ["journal", "inspect"], ["journal", "verify"],
         ["journal", "export"], ["journal", "replay"], ["journal", "reroute"], ["dead-letters"],
         ["dead-letters", "list"], ["dead-letters", "requeue"], ["simulate"], ["simulate", "events"],
-        ["simulate", "portal"], ["simulate", "portals"],
+        ["simulate", "portal"], ["simulate", "portals"], ["offline"], ["offline", "status"], ["offline", "drain"],
+        ["offline", "recover"],
     ])
     func examplesInTheHelpAreWholeLines(command: [String]) async throws {
         let result = try await runBridge(command + ["--help"], environment: ["COLUMNS": "1000"])

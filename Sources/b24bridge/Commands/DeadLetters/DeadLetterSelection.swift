@@ -1,7 +1,6 @@
 import ArgumentParser
 import Bitrix24
 import Bridge
-import Configuration
 import Foundation
 import KafkaClient
 
@@ -64,7 +63,7 @@ struct DeadLetterSelection: ParsableArguments {
                 filter.tokenDigest = digits
             }
             if let since {
-                guard let time = Self.time(since) else {
+                guard let time = PastTime.read(since) else {
                     throw ValidationError(
                         "--since takes an age such as 12h or 7d, or a time such as 2026-05-31T12:00:00Z"
                     )
@@ -73,11 +72,6 @@ struct DeadLetterSelection: ParsableArguments {
             }
             return filter
         }
-    }
-
-    private static func time(_ text: String) -> Timestamp? {
-        guard let age = try? Quantity.duration(text) else { return Timestamp(rfc3339: text) }
-        return Timestamp(milliseconds: WallClock.now().milliseconds - Int64(age / .milliseconds(1)))
     }
 
     /// Reads the topic, with a progress bar, and hands on the letters that are meant.

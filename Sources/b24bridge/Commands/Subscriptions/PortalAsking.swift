@@ -78,6 +78,11 @@ struct PortalAnswer {
         }
     }
 
+    init(_ portal: RegisteredPortal, error: PortalReport.Fault?) {
+        self.portal = portal
+        self.error = error
+    }
+
     /// Asks all, with a progress bar. Ctrl-C ends it with what there is by then.
     static func ask(
         _ kind: RegisteredPortal.Order.Kind,
