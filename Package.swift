@@ -127,7 +127,7 @@ let package = Package(
         ),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
         // Treats the built program as a black box; of our rooms it uses the consumer only.
-        .testTarget(name: "EndToEndTests", dependencies: ["KafkaClient", "Locks"], swiftSettings: settings),
+        .testTarget(name: "EndToEndTests", dependencies: ["KafkaClient", "Locks", crypto], swiftSettings: settings),
         .testTarget(
             name: "IngressTests",
             dependencies: [

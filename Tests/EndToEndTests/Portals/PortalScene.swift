@@ -18,6 +18,7 @@ struct PortalScene {
         replicas: Int,
         handler: Int = 0,
         subscriptions: [String: Any] = [:],
+        settings: [String: Any] = [:],
         _ body: (inout PortalScene) async throws -> Void
     ) async throws {
         let prefix = "e2e-\(UUID().uuidString.prefix(8).lowercased())."
@@ -25,7 +26,7 @@ struct PortalScene {
         let cluster = try Cluster(topics: [prefix + "portals"])
         let portals = try await PlayedPortals(portals: count)
         var scene = PortalScene(cluster: cluster, portals: portals, replicas: [], prefix: prefix)
-        for index in 0..<replicas { try scene.add("replica-\(index)", subscriptions) }
+        for index in 0..<replicas { try scene.add("replica-\(index)", subscriptions, settings) }
         for index in 0..<replicas { try scene.direct(scene.replicas[index], to: scene.replicas[handler].port, index) }
         // What is seen with a cluster that has ended says nothing of the bridge.
         try await withKnownIssue("librdkafka's cluster aborted", isIntermittent: true) {
@@ -42,7 +43,11 @@ struct PortalScene {
         if let fault = cluster.fault { Campaign.report("not judged", "\(fault.prefix(200))") }
     }
 
-    private mutating func add(_ name: String, _ subscriptions: [String: Any]) throws {
+    private mutating func add(
+        _ name: String,
+        _ subscriptions: [String: Any],
+        _ settings: [String: Any]
+    ) throws {
         var setup = try Setup(servers: servers)
         setup.settings["kafka"] = [
             "topic": prefix + "{entity}", "deadLetterTopic": prefix + "dead-letter",
@@ -57,6 +62,7 @@ struct PortalScene {
             "clientId": PlayedPortals.clientID, "clientSecret": PlayedPortals.clientSecret,
             "standIn": portals.address,
         ]
+        setup.settings.merge(settings) { _, new in new }
         replicas.append(try Replica(name, setup))
     }
 

@@ -1,0 +1,149 @@
+import Foundation
+import Testing
+
+/// Queues of offline events, drained by replicas that are killed meanwhile.
+@Suite struct OfflineDrainFaultTests {
+    private static var settings: [String: Any] { ["offline": ["pollEvery": "1s"]] }
+    private static var subscriptions: [String: Any] {
+        ["online": [], "offline": ["crm.deal"], "authConnector": "b24bridge", "reconcileEvery": "0s"]
+    }
+
+    private static func with(
+        portals count: Int,
+        _ body: (inout PortalScene, OfflineTally) async throws -> Void
+    ) async throws {
+        try await PortalScene.with(
+            portals: count,
+            replicas: 2,
+            subscriptions: subscriptions,
+            settings: settings
+        ) { scene in
+            let tally = OfflineTally(scene.dealTopic, at: scene.servers)
+            defer { tally.stop() }
+            for index in scene.replicas.indices { try await scene.replicas[index].startAndListen() }
+            let url = "http://127.0.0.1:\(scene.replicas[0].port)/b24/install"
+            try await scene.portals.control("install", "all", [("url", url)])
+            try await scene.waitForStates(["connected": count], within: .seconds(60 + Double(count) / 10))
+            try await body(&scene, tally)
+        }
+    }
+
+    /// Compares what was made with what arrived.
+    ///
+    /// - Returns: rows, and how many records beyond one for each.
+    private static func judge(
+        _ scene: PortalScene,
+        _ tally: OfflineTally,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws -> (rows: Int, repeated: Int) {
+        var expected: Set<UUID> = []
+        for portal in scene.portals.portals {
+            let queue = try await scene.portals.queue(of: portal)
+            #expect(queue.rows.allSatisfy { $0.isCleared }, sourceLocation: sourceLocation)
+            expected.formUnion(try queue.envelopeIDs())
+        }
+        // Cleared is what Kafka has confirmed; the reader may be behind.
+        try await eventually("what was cleared is read", within: .seconds(60), sourceLocation: sourceLocation) {
+            tally.count >= expected.count
+        }
+        let records = tally.records
+        let missing = expected.subtracting(records.keys).count
+        let foreign = Set(records.keys).subtracting(expected).count
+        #expect(missing == 0, "rows that were cleared and did not arrive", sourceLocation: sourceLocation)
+        #expect(foreign == 0, "records with an id that is no row's", sourceLocation: sourceLocation)
+        #expect(tally.wrong.isEmpty, "\(tally.wrong.prefix(3))", sourceLocation: sourceLocation)
+        return (expected.count, records.values.reduce(0, +) - expected.count)
+    }
+
+    private static func words(_ scene: PortalScene) -> String {
+        scene.replicas.compactMap { $0.bridge.map { String($0.program.standardError.suffix(3000)) } }
+            .joined(separator: "\n---\n")
+    }
+
+    @Test func `no row is lost when owners are killed while they drain`() async throws {
+        let portals = Campaign.pick(short: 24, full: 2000)
+        let rows = Campaign.pick(short: 60, full: 500)
+        let rounds = Campaign.pick(short: 3, full: 8)
+        try await Self.with(portals: portals) { scene, tally in
+            let began = ContinuousClock.now
+            var takeovers: [Duration] = []
+            for round in 0..<rounds {
+                // Some owners have sent rows and wait for the answer to clear, some wait for the rows, when they die.
+                for (index, portal) in scene.portals.portals.shuffled().prefix(portals / 4).enumerated() {
+                    let method = index.isMultiple(of: 2) ? "event.offline.clear" : "event.offline.get"
+                    try await scene.portals.inject("slow", portal, method: method, seconds: 60)
+                }
+                let share = rows / rounds + (round == 0 ? rows % rounds : 0)
+                try await scene.portals.addRows(share, isSignalled: !round.isMultiple(of: 2))
+                try await Task.sleep(for: .milliseconds(Int.random(in: 200...Campaign.pick(short: 1500, full: 15_000))))
+                let owner = try await scene.owner()
+                try await scene.replicas[owner].kill()
+                let killed = ContinuousClock.now
+                try await scene.portals.control("clear", "all")
+                _ = try await scene.owner()
+                takeovers.append(ContinuousClock.now - killed)
+                try await scene.replicas[owner].startAndListen()
+            }
+            let limit = Duration.seconds(60 + Double(portals * rows) / 200)
+            try await scene.portals.waitUntilDrained(within: limit) { Self.words(scene) }
+            let lasted = ContinuousClock.now - began
+            let (made, repeated) = try await Self.judge(scene, tally)
+            #expect(made == portals * rows)
+            // Or nobody was killed between Kafka's confirmation and the clearing, and the test shows nothing.
+            #expect(repeated > 0)
+            for index in scene.replicas.indices { try await scene.replicas[index].stop() }
+            Campaign.report(
+                "owners killed while they drain",
+                "\(portals) portals, \(made) rows, \(rounds) kills, taken over after \(takeovers.max() ?? .zero) at most; "
+                    + "0 missing, \(repeated) repeated with the same id; \(lasted) in all"
+            )
+        }
+    }
+
+    @Test func `an event at the replica that does not drain wakes the one that does`() async throws {
+        try await Self.with(portals: 2) { scene, tally in
+            // The timer is not to be what wakes it.
+            let owner = try await scene.owner()
+            for index in scene.replicas.indices { try await scene.replicas[index].stop() }
+            for index in scene.replicas.indices {
+                scene.replicas[index].setup.settings["offline"] = ["wakeBy": ["event"], "pollEvery": "24h"]
+            }
+            try await scene.replicas[1].startAndListen()
+            #expect(try await scene.owner() == 1)
+            try await scene.replicas[0].startAndListen()
+            _ = owner
+            var longest = Duration.zero
+            for round in 1...5 {
+                let began = ContinuousClock.now
+                try await scene.portals.addRows(10)
+                try await eventually("the rows arrive; \(Self.words(scene))") { tally.count == round * 20 }
+                longest = max(longest, ContinuousClock.now - began)
+            }
+            #expect(longest < .seconds(5))
+            try await scene.portals.waitUntilDrained(within: .seconds(20)) { Self.words(scene) }
+            _ = try await Self.judge(scene, tally)
+            for index in scene.replicas.indices { try await scene.replicas[index].stop() }
+            Campaign.report("word of a row at the other replica", "in Kafka after \(longest) at most")
+        }
+    }
+
+    @Test func `while Kafka is away nothing is cleared, and then all of it arrives`() async throws {
+        let rows = Campaign.pick(short: 100, full: 2000)
+        try await Self.with(portals: 4) { scene, tally in
+            try await scene.portals.addRows(rows)
+            try await scene.portals.waitUntilDrained(within: .seconds(60)) { Self.words(scene) }
+            scene.cluster.setBrokers(up: false)
+            try await scene.portals.addRows(rows)
+            // Long enough for an owner to be in the middle of a batch, and to notice.
+            try await Task.sleep(for: .seconds(Campaign.pick(short: 3, full: 60)))
+            let away = try await scene.portals.queues()
+            #expect(away.allSatisfy { $0.cleared == rows }, "\(away)")
+            scene.cluster.setBrokers(up: true)
+            try await scene.portals.waitUntilDrained(within: .seconds(90)) { Self.words(scene) }
+            let (made, repeated) = try await Self.judge(scene, tally)
+            #expect(made == 2 * rows * 4)
+            for index in scene.replicas.indices { try await scene.replicas[index].stop() }
+            Campaign.report("Kafka away while queues are drained", "\(made) rows, 0 missing, \(repeated) repeated")
+        }
+    }
+}
