@@ -5,6 +5,7 @@ import Ingress
 import Locks
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import Synchronization
 
@@ -12,13 +13,20 @@ import Synchronization
 final class FakeBitrix24: Sendable {
     struct Call: Sendable {
         let path: String
+        /// As sent.
+        let query: String
+        /// As `GET`.
+        let verb: String
         let body: String
         let userAgent: String?
         let contentType: String?
 
         var json: JSONValue { (try? JSONValue(json: Data(body.utf8))) ?? .null }
-        var form: [String: String] {
-            let pairs = body.split(separator: "&").map { $0.split(separator: "=", maxSplits: 1) }
+        var form: [String: String] { Self.pairs(body) }
+        var parameters: [String: String] { Self.pairs(query) }
+
+        private static func pairs(_ text: String) -> [String: String] {
+            let pairs = text.split(separator: "&").map { $0.split(separator: "=", maxSplits: 1) }
             return Dictionary(
                 pairs.map { (String($0[0]), ($0.count > 1 ? String($0[1]) : "").removingPercentEncoding ?? "") }
             ) { _, last in last }
@@ -113,15 +121,23 @@ final class FakeBitrix24: Sendable {
         func handle(_ request: borrowing Request, _ responder: Responder) {
             let call = Call(
                 path: String(request.head.path),
+                query: request.head.query.map(String.init) ?? "",
+                verb: request.head.method.rawValue,
                 body: String(buffer: request.body),
                 userAgent: request.head.header("User-Agent"),
                 contentType: request.head.header("Content-Type")
             )
-            let earlier = shared.state.withLock { state in
-                defer { state.calls.append(call) }
-                return state.calls.count { $0.method == call.method }
+            // One thread: nobody comes in between.
+            let earlier = shared.state.withLock { $0.calls.count { $0.method == call.method } }
+            let reply = shared.script(call, earlier)
+            // Whoever sees a call that is held can release it.
+            switch reply {
+            case .held(let status, let json): return hold(Self.response(status, json), responder, call)
+            case .heldText(let status, let text):
+                return hold(Response(status: ResponseStatus(integerLiteral: status), text: text), responder, call)
+            case .json, .text: shared.state.withLock { $0.calls.append(call) }
             }
-            switch shared.script(call, earlier) {
+            switch reply {
             case .json(let status, let json): responder.respond(Self.response(status, json))
             case .text(let status, let text, let headers):
                 responder.respond(
@@ -132,16 +148,15 @@ final class FakeBitrix24: Sendable {
                         headers: headers
                     )
                 )
-            case .held(let status, let json): hold(Self.response(status, json), responder)
-            case .heldText(let status, let text):
-                hold(Response(status: ResponseStatus(integerLiteral: status), text: text), responder)
+            case .held, .heldText: break
             }
         }
 
-        private func hold(_ response: Response, _ responder: Responder) {
+        private func hold(_ response: Response, _ responder: Responder, _ call: Call) {
             let responder = NIOLoopBound(responder, eventLoop: eventLoop)
             let eventLoop = eventLoop
             shared.state.withLock { state in
+                state.calls.append(call)
                 state.held.append { eventLoop.execute { _ = responder.value.respond(response) } }
             }
         }

@@ -17,6 +17,9 @@ final class SharedFlight<Value: Sendable>: Sendable {
 
     private let state = Guarded(State())
 
+    /// Those who wait for somebody else's work.
+    var count: Int { state.withLock { $0.waiters.values.reduce(0) { $0 + $1.count } } }
+
     /// Runs `work`, or waits for who already runs it. A failure is everybody's, but for a cancellation: then the next does the
     /// work.
     func run(
