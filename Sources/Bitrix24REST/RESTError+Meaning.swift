@@ -83,6 +83,7 @@ extension RESTError {
         .tooLarge: (.permanent, .none),
         .foreign: (.permanent, .none),
         .handlerRefused: (.permanent, .none),
+        .notDone: (.passing, .none),
         .cancelled: (.passing, .none),
     ]
 }

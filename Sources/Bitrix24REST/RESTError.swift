@@ -33,6 +33,8 @@ package struct RESTError: Error, Sendable, Equatable, CustomStringConvertible {
         package static let foreign = Code("foreign")
         /// `event.bind` answered false: Bitrix24 does not like the handler's URL.
         package static let handlerRefused = Code("handler_refused")
+        /// The call came through, and its result says that nothing was done.
+        package static let notDone = Code("not_done")
         /// An error without a code that could be repeated.
         package static let unnamed = Code("unnamed")
         /// The task was cancelled.

@@ -77,6 +77,69 @@ import Testing
         #expect(bucket.wait(for: bucket.reserve(at: .seconds(1)), at: .seconds(1)) == .seconds(1))
     }
 
+    @Test func `places that are given back do not let anybody go before a pause is over`() {
+        var bucket = LeakyBucket(perSecond: 1, burst: 2, now: .zero)
+        for _ in 0..<2 { _ = bucket.reserve(at: .zero) }
+        let places = (0..<3).map { _ in bucket.reserve(at: .zero) }
+        // Their time has come, but they have not woken yet.
+        bucket.pause(until: .seconds(60), at: .seconds(10))
+        for place in places { bucket.giveBack(place, at: .seconds(11)) }
+        #expect(bucket.budget(at: .seconds(11)) == CallBudget(calls: 0, wait: .seconds(50)))
+        let next = bucket.reserve(at: .seconds(11))
+        #expect(bucket.wait(for: next, at: .seconds(11)) == .seconds(50))
+    }
+
+    @Test(arguments: [(2.0, 50), (3.0, 7), (0.7, 1), (5.0, 250)])
+    func `the budget is what calls then get`(perSecond: Double, burst: Int) {
+        var bucket = LeakyBucket(perSecond: perSecond, burst: burst, now: .zero)
+        #expect(bucket.budget(at: .zero) == CallBudget(calls: burst, wait: .zero))
+        var random = SystemRandomNumberGenerator()
+        var now = Duration.zero
+        var waiting: [LeakyBucket.Place] = []
+        for step in 0..<400 {
+            now += .milliseconds(Int.random(in: 0...700, using: &random))
+            if step % 90 == 89 { bucket.pause(until: now + .seconds(Int.random(in: 1...20, using: &random)), at: now) }
+            if step % 40 == 39 { while let place = waiting.popLast() { bucket.giveBack(place, at: now) } }
+            let budget = bucket.budget(at: now)
+            var trial = bucket
+            for _ in 0..<budget.calls {
+                let place = trial.reserve(at: now)
+                #expect(trial.wait(for: place, at: now) <= .zero)
+            }
+            let beyond = trial.reserve(at: now)
+            #expect(trial.wait(for: beyond, at: now) > .zero)
+            let place = bucket.reserve(at: now)
+            #expect(max(.zero, bucket.wait(for: place, at: now)) == budget.wait)
+            #expect((budget.calls == 0) == (budget.wait > .zero))
+            if budget.calls == 0 { waiting.append(place) }
+        }
+    }
+
+    @Test func `what is left of a portal's rate is told without using it`() async throws {
+        let clock = TestClock()
+        try await withPortal(clock) { call, earlier in
+            call.method == "profile" && earlier == 0 ? .error(503, "QUERY_LIMIT_EXCEEDED") : .result(["ID": "1"])
+        } change: {
+            $0.perSecond = 2
+            $0.burst = 10
+        } _: { client, _, _ in
+            #expect(client.budget(of: portal) == CallBudget(calls: 10, wait: .zero))
+            for _ in 0..<10 { _ = try await client.call("app.info", of: portal) }
+            #expect(client.budget(of: portal) == CallBudget(calls: 0, wait: .milliseconds(500)))
+            #expect(client.budget(of: "another") == CallBudget(calls: 10, wait: .zero))
+            let before = clock.now
+            _ = try await client.call("app.info", of: portal)
+            #expect(clock.now == before + .milliseconds(500))
+            // The portal is throttled, and paused.
+            _ = try await client.profile(of: portal)
+            let budget = client.budget(of: portal)
+            #expect(budget.calls == 0)
+            let paused = clock.now
+            _ = try await client.call("app.info", of: portal)
+            #expect(clock.now == paused + budget.wait)
+        }
+    }
+
     @Test func `portals that rest are forgotten`() async throws {
         let clock = TestClock()
         var settings = RESTSettings(clientID: "", clientSecret: "", perSecond: 2, burst: 50)

@@ -3,14 +3,15 @@ package import AsyncHTTPClient
 /// Calls of portals, by token or by incoming webhook. All calls of one process go through one client, which holds the portals'
 /// limits. Every wait within ends when the task is cancelled.
 ///
-/// A call whose answer got lost is repeated: Bitrix24 may do it twice.
+/// A call whose answer got lost is repeated: Bitrix24 may do it twice. What that means for the queue of offline events stands
+/// with its calls.
 package final class RESTClient: Sendable {
     let settings: RESTSettings
     let access: any PortalAccess
     let authorization: AuthorizationServer
     let flights = SharedFlight<OAuthTokens>()
     let unkept = UnkeptTokens()
-    private let transport: Transport
+    let transport: Transport
     let limiter: PortalLimiter
     let operating: OperatingTurns
 

@@ -19,16 +19,18 @@ struct LeakyBucket: Sendable {
         interval = .seconds(1) / perSecond
         capacity = interval * burst
         emptyAt = now
-        pausedUntil = now
+        // A pause leaves a full bucket, and this one is empty.
+        pausedUntil = now - capacity
     }
 
     /// An idle bucket is as good as a new one.
     func isIdle(at now: Duration) -> Bool { emptyAt <= now }
 
+    /// What `reserve` would give now.
     func budget(at now: Duration) -> CallBudget {
         let room = now + capacity - max(emptyAt, now)
         return CallBudget(
-            calls: max(0, Int((room / interval).rounded(.down))),
+            calls: Int(max(0, room.attoseconds / interval.attoseconds)),
             wait: max(.zero, interval - room)
         )
     }
@@ -44,7 +46,7 @@ struct LeakyBucket: Sendable {
 
     /// Nobody will use the place.
     mutating func giveBack(_ place: Place, at now: Duration) {
-        if wait(for: place, at: now) > .zero { emptyAt -= interval }
+        if wait(for: place, at: now) > .zero { emptyAt = max(emptyAt - interval, pausedUntil + capacity) }
     }
 
     /// The portal says that its bucket is full: nobody goes before `end`, then all at the steady rate.

@@ -22,7 +22,7 @@ final class PortalLimiter: Sendable {
     /// Buckets that are held.
     var count: Int { state.withLock { $0.buckets.count } }
 
-    /// Takes nothing of it.
+    /// What `wait` would do now. Takes nothing of it.
     func budget(of portal: String) -> CallBudget {
         let now = clock.steady()
         let bucket = state.withLock { $0.buckets[portal] }

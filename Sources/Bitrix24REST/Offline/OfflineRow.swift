@@ -35,10 +35,25 @@ package struct OfflineRow: Sendable, Equatable {
         self.processID = processID.isEmpty ? nil : processID
         isErroneous = json["ERROR"]?.flag ?? false
     }
+
+    /// A list of rows as PHP writes it: an empty one may be `[]` or `{}`, and one whose keys have gaps is an object.
+    ///
+    /// - Returns: `nil` for what is none, so that "nothing" is never read out of something else.
+    static func list(_ json: JSONValue?) -> [OfflineRow]? {
+        switch json {
+        case .array(let rows): rows.map(OfflineRow.init)
+        case .object(let rows):
+            rows.allSatisfy { Int($0.key) != nil }
+                ? rows.sorted { (Int($0.key) ?? 0) < (Int($1.key) ?? 0) }.map { OfflineRow($0.value) } : nil
+        default: nil
+        }
+    }
 }
 
 /// Rows that are reserved together: nobody else gets them until they are cleared or marked.
 package struct OfflineReservation: Sendable, Equatable {
+    /// Empty: the portal has not kept the rows, so this is the last of them, and there is nothing to clear or to mark. It
+    /// should not happen.
     package let processID: String
     /// In the portal's order. Empty: there are no more.
     package let rows: [OfflineRow]

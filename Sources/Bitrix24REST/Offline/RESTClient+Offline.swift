@@ -1,6 +1,14 @@
-/// The queue of offline events. All of it needs an administrator's token, and reserving needs a plan that has it.
+/// The queue of offline events. All of it needs an administrator's token, and reserving needs a plan that has it
+/// (`access_denied`, `wrong_license`).
 ///
 /// Each of these names the queue by `connector`, the source key of its bindings; empty is the queue without one.
+///
+/// **Repeated calls.** A call whose answer got lost is repeated, although the portal may have done it. Looking, clearing and
+/// marking can be done twice: they name their rows. A reservation whose answer got lost, or was `tooLarge`, holds rows under a
+/// process id that nobody has learned; the repeated call reserves the next ones. No row is lost by that, as none is taken out
+/// of the queue before it is cleared by its id. But no `reserveOfflineRows` gives these rows again: `offlineRows` finds them by
+/// `reserved`, and `reservedOfflineRows` reads them with the process id that they have. So whoever empties a queue must look
+/// for such rows every now and then, and after each reservation that failed.
 extension RESTClient {
     /// Which rows to reserve.
     package struct OfflineSelection: Sendable, Equatable {
@@ -18,6 +26,10 @@ extension RESTClient {
         }
     }
 
+    /// A filter of `offlineRows` for those that are reserved. A row without a process id may come all the same, where a portal
+    /// compares in its own way.
+    package static var reserved: [String: JSONValue] { [">PROCESS_ID": ""] }
+
     /// Reserves rows, the one changed first at the front. They stay in the queue until they are cleared: what is reserved and
     /// then forgotten is found by `offlineRows`.
     ///
@@ -27,29 +39,25 @@ extension RESTClient {
         connector: String,
         of memberID: String
     ) async throws(RESTError) -> OfflineReservation {
-        var parameters: [String: JSONValue] = ["limit": .int(Int64(selection.limit))]
-        parameters["order"] = ["TIMESTAMP_X": "ASC"]
+        var parameters: [String: JSONValue] = [:]
         if let since = selection.since { parameters["filter"] = [">=TIMESTAMP_X": .string(since)] }
         if selection.erroneous { parameters["error"] = 1 }
-        return try await reservation(parameters, connector, of: memberID)
+        return try await reservation(parameters, selection.limit, connector, of: memberID)
     }
 
-    /// Reads again what is reserved under `processID`, at most `limit` rows of it.
+    /// Reads again what is reserved under `processID`, at most `limit` rows of it. No rows: it has none any more.
     package func reservedOfflineRows(
         _ processID: String,
         limit: Int,
         connector: String,
         of memberID: String
     ) async throws(RESTError) -> OfflineReservation {
-        try await reservation(
-            ["limit": .int(Int64(limit)), "process_id": .string(processID)],
-            connector,
-            of: memberID
-        )
+        try await reservation(["process_id": .string(processID)], limit, connector, of: memberID)
     }
 
     private func reservation(
         _ parameters: [String: JSONValue],
+        _ limit: Int,
         _ connector: String,
         of memberID: String
     ) async throws(RESTError) -> OfflineReservation {
@@ -57,23 +65,20 @@ extension RESTClient {
         var parameters = Self.queue(parameters, connector)
         // Without it Bitrix24 deletes what it answers, also what was reserved before.
         parameters["clear"] = 0
+        parameters["limit"] = .int(Int64(max(limit, 1)))
+        // By one field only: the members of `json` stand in the order of their names, which is not that of their weight.
+        parameters["order"] = ["TIMESTAMP_X": "ASC"]
         let result = try await call(method, parameters, of: memberID)
-        guard let events = result["events"]?.elements else {
-            throw CallName(portal: memberID, method: method).error(
-                .notJSON,
-                status: 200,
-                "answered without a list of events"
-            )
+        // Where there are no rows, some portals send no list.
+        let noRows = result["process_id"] != nil && [nil, .null, .bool(false)].contains(result["events"])
+        guard let rows = noRows ? [] : OfflineRow.list(result["events"]) else {
+            throw CallName(portal: memberID, method: method)
+                .error(.notJSON, status: 200, "answered without a list of events")
         }
-        let processID = result["process_id"]?.text ?? parameters["process_id"]?.text ?? ""
-        guard events.isEmpty || !processID.isEmpty else {
-            throw CallName(portal: memberID, method: method).error(
-                .notJSON,
-                status: 200,
-                "answered without a process_id"
-            )
-        }
-        return OfflineReservation(processID: processID, rows: events.map(OfflineRow.init))
+        return OfflineReservation(
+            processID: result["process_id"]?.text ?? parameters["process_id"]?.text ?? "",
+            rows: rows
+        )
     }
 
     /// Looks without taking anything.
@@ -82,6 +87,7 @@ extension RESTClient {
     ///
     /// - Parameters:
     ///   - filter: As Bitrix24 wants it, an operator before each name.
+    ///   - order: By one field.
     ///   - start: 0, 50, 100…
     package func offlineRows(
         filter: [String: JSONValue] = [:],
@@ -94,12 +100,12 @@ extension RESTClient {
         var parameters = Self.queue(["order": .object(order), "start": .int(Int64(start))], connector)
         if !filter.isEmpty { parameters["filter"] = .object(filter) }
         let answer = try await answer(method, parameters, of: memberID, limitedBy: [method])
-        guard let rows = answer.result?.elements else {
+        guard let rows = OfflineRow.list(answer.result) else {
             throw CallName(portal: memberID, method: method).error(.notJSON, status: 200, "answered without a list")
         }
         return OfflineListing(
-            rows: rows.map(OfflineRow.init),
-            total: answer.json["total"]?.integer.map(Int.init) ?? rows.count,
+            rows: rows,
+            total: answer.json["total"]?.integer.map(Int.init) ?? start + rows.count,
             next: answer.json["next"]?.integer.map(Int.init)
         )
     }
@@ -107,47 +113,52 @@ extension RESTClient {
     /// Takes rows out of the queue for good. Those alone: without ids Bitrix24 would take all that is reserved with them.
     ///
     /// Source: b24restdocs, api-reference/events/event-offline-clear.md
+    ///
+    /// - Throws: `notDone` when Bitrix24 says so: the rows are still there.
     package func clearOfflineRows(
         _ ids: [String],
         reservedAs processID: String,
         connector: String,
         of memberID: String
     ) async throws(RESTError) {
-        guard !ids.isEmpty else { return }
-        let parameters: [String: JSONValue] = [
-            "process_id": .string(processID), "id": .array(ids.map { .string($0) }),
-        ]
-        try await call("event.offline.clear", Self.queue(parameters, connector), of: memberID)
+        // Never both kinds of ids: the documentation and the platform differ in which of them counts.
+        try await settle("event.offline.clear", ["id": ids], processID, connector, of: memberID)
     }
 
     /// Marks rows as ones that cannot be processed: they stay, and are reserved again only when asked for.
     ///
     /// Source: b24restdocs, api-reference/events/event-offline-error.md
+    ///
+    /// - Throws: `notDone` when Bitrix24 says so: the rows are still reserved.
     package func markOfflineRows(
         _ messageIDs: [String],
         reservedAs processID: String,
         connector: String,
         of memberID: String
     ) async throws(RESTError) {
-        guard !messageIDs.isEmpty else { return }
-        let parameters: [String: JSONValue] = [
-            "process_id": .string(processID), "message_id": .array(messageIDs.map { .string($0) }),
-        ]
-        try await call("event.offline.error", Self.queue(parameters, connector), of: memberID)
+        try await settle("event.offline.error", ["message_id": messageIDs], processID, connector, of: memberID)
+    }
+
+    private func settle(
+        _ method: String,
+        _ rows: [String: [String]],
+        _ processID: String,
+        _ connector: String,
+        of memberID: String
+    ) async throws(RESTError) {
+        // An empty list would stand for all that is reserved with them.
+        let named = rows.mapValues { $0.filter { !$0.isEmpty } }.filter { !$0.value.isEmpty }
+        guard !named.isEmpty, !processID.isEmpty else { return }
+        var parameters = named.mapValues { JSONValue.array($0.map { .string($0) }) }
+        parameters["process_id"] = .string(processID)
+        let result = try await call(method, Self.queue(parameters, connector), of: memberID)
+        guard result.flag == true else {
+            throw CallName(portal: memberID, method: method)
+                .error(.notDone, status: 200, "the portal did not do it, without saying why")
+        }
     }
 
     static func queue(_ parameters: [String: JSONValue], _ connector: String) -> [String: JSONValue] {
         connector.isEmpty ? parameters : parameters.merging(["auth_connector": .string(connector)]) { $1 }
     }
-
-    /// What is left of the portal's rate.
-    package func budget(of memberID: String) -> CallBudget { limiter.budget(of: memberID) }
-}
-
-/// What a portal's rate allows now.
-package struct CallBudget: Sendable, Equatable {
-    /// Calls that could be made at once.
-    package let calls: Int
-    /// Until the next one could be made.
-    package let wait: Duration
 }
