@@ -186,7 +186,7 @@ package struct BridgeServices: Sendable {
             admin, JournalService(journals: journals, logger: logger), shipper,
             FillWatch(snapshot: snapshot, logger: logger),
         ]
-        if let rest { services.append(rest.service) }
+        if let rest { services += [rest.service, rest.receptionWatch(journals.main)] }
         if let registry { services += registry.services }
         if !settings.portalsFile.isEmpty {
             services.append(

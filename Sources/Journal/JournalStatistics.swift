@@ -39,6 +39,9 @@ package struct RecoveryStatistics: Sendable, Equatable {
     /// What `set-aside/` holds, as far as this run knows.
     package var setAsideFiles = 0
     package var setAsideBytes = 0
+    /// When an earlier run last wrote into a segment that is still there, milliseconds since 1970: about when its last record
+    /// was appended. `nil`: no segment with a record is left of it.
+    package var lastWrittenAt: UInt64?
 
     package init() {}
 }

@@ -69,6 +69,7 @@ struct StartPlan: Sendable {
             segments[index].hint = segments[index].hint ?? checkpoint?.marker
         }
         recovery.segmentsFound = segments.count
+        recovery.lastWrittenAt = found.lazy.filter { $0.bytes > SegmentHeader.bytes }.map(\.modifiedAt).max()
         recovery.segmentsExamined = segments.count { $0.isExamined }
         missing = Self.missing(found, headers, confirmedBelow: confirmedBelow)
         recovery.segmentsMissing = missing.count

@@ -28,6 +28,25 @@ import Testing
         }
     }
 
+    @Test func aStartTellsWhenTheLastRecordOfTheEarlierRunWasWritten() throws {
+        try withDirectory { directory in
+            let configuration = JournalConfiguration(directory: directory)
+            for _ in 0..<2 {
+                try withJournal(configuration) { #expect($0.statistics.recovery.lastWrittenAt == nil, "no record") }
+            }
+            let before = Date().timeIntervalSince1970 * 1000
+            try withJournal(configuration) { #expect(TestAppender($0).append("a")?.outcome == .committed) }
+            let after = Date().timeIntervalSince1970 * 1000
+            // A run that writes nothing leaves the time as it is. The file system's clock is coarse.
+            for _ in 0..<2 {
+                try withJournal(configuration) { journal in
+                    let writtenAt = Double(try #require(journal.statistics.recovery.lastWrittenAt))
+                    #expect(writtenAt >= before - 100 && writtenAt <= after)
+                }
+            }
+        }
+    }
+
     @Test func manyConcurrentAppendersAreCommittedInArrivalOrderAndEachIsResolvedOnce() throws {
         try withDirectory { directory in
             var configuration = JournalConfiguration(directory: directory, segmentBytes: 64 << 10)

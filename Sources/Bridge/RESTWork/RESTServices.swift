@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import Bitrix24REST
 internal import CoreMetrics
+internal import Journal
 internal import Logging
 internal import ServiceLifecycle
 
@@ -73,6 +74,11 @@ struct RESTServices: Sendable {
             }
             group.addTask { await watch.run() }
         }
+    }
+
+    /// Looks for times in which no event came. Ends after whoever takes events.
+    func receptionWatch(_ journal: Journal) -> any Service {
+        ReceptionWatch(settings: settings, journal: journal, signals: signals, metrics: metrics, logger: logger)
     }
 
     /// Ends the client. Stands before whoever uses it, so that it is ended after.
