@@ -87,6 +87,19 @@ import Testing
         #expect(waits == [10_000, 30_000, 120_000, 600_000, 3_600_000, 3_600_000, 3_600_000])
     }
 
+    @Test func `where a portal is only drained the token is asked for a few times, not for ever`() {
+        var attempts = PortalAttempts()
+        let drained = Self.portal {
+            $0.applicationTokens = nil
+            $0.bindings?.isDrainedOnly = true
+        }
+        for _ in 0..<Self.pace.testIntervals.count {
+            #expect(Self.due(drained, attempts)?.kind == .requestToken)
+            attempts.tested(at: Self.now - Self.day, Self.pace)
+        }
+        #expect(Self.due(drained, attempts)?.kind == .reconcile)
+    }
+
     @Test func `a refresh token is renewed when it is 90 days old, and not before`() {
         let portal = Self.portal {
             $0.authorization?.refreshedAt = Self.now - 90 * Self.day
@@ -142,5 +155,21 @@ import Testing
         #expect(attempts.failures == 12)
         attempts.notice(Self.portal { $0.authorization?.sealed = SealedText(text: "1.k.BBBB") })
         #expect(attempts.failures == 0 && attempts.notBefore == 0)
+    }
+
+    @Test func `tokens that were renewed by whatever work are no reason to begin anew, given ones are`() {
+        func portal(_ sealed: String, grantedAt: Int64) -> RegisteredPortal {
+            Self.portal {
+                $0.authorization?.sealed = SealedText(text: sealed)
+                $0.authorization?.grantedAt = grantedAt
+            }
+        }
+        var attempts = PortalAttempts()
+        attempts.notice(portal("1.k.AAAA", grantedAt: 5))
+        attempts.failed(at: Self.now, Self.pace)
+        attempts.notice(portal("1.k.BBBB", grantedAt: 5))
+        #expect(attempts.failures == 1)
+        attempts.notice(portal("1.k.BBBB", grantedAt: 6))
+        #expect(attempts.failures == 0)
     }
 }

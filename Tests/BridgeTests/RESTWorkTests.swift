@@ -44,6 +44,29 @@ import Testing
         }
     }
 
+    @Test func `a portal that is only drained is connected without a token, and asked for it a few times`() async throws
+    {
+        let declared = "{offline: [ONCRMDEALADD]}\noffline: {wakeBy: [push, timer]}"
+        try await OwnerStage.with(subscriptions: declared) { stage in
+            try await stage.install("1", token: false)
+            try await stage.owning {
+                try await stage.waitForConnection()
+                #expect(try stage.bound("1") == ["ONAPPTEST", "ONAPPUNINSTALL"])
+                #expect(try stage.portal("1").awaitsToken)
+                for tests in 1...5 {
+                    try await stage.waitFor("test \(tests)") { _ in stage.standIn.calls(of: "event.test").count == tests
+                    }
+                    stage.putForward(days: 1)
+                }
+                for _ in 0..<2 {
+                    stage.putForward(days: 1)
+                    try await stage.waitFor("compared again") { $0.bindings?.reconciledAt ?? 0 >= stage.now - 1000 }
+                }
+                #expect(stage.standIn.calls(of: "event.test").count == 5)
+            }
+        }
+    }
+
     @Test func `a binding that somebody took away is back within a day`() async throws {
         try await OwnerStage.with { stage in
             let member = try stage.member("1")

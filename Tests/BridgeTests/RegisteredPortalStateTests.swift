@@ -26,6 +26,17 @@ import Testing
         #expect(portal.state == .gone)
     }
 
+    @Test func `a portal that is only drained waits for no token`() {
+        var portal = RegisteredPortal(memberID: "a")
+        portal.installation = .sample(installedAt: 5)
+        portal.bindings = .init(installedAt: 5, fingerprint: "", reconciledAt: 5, bound: 3, drift: 0)
+        #expect(portal.state == .awaitingToken)
+        portal.bindings?.isDrainedOnly = true
+        #expect(portal.state == .connected && portal.awaitsToken, "it is learnt all the same if it comes")
+        portal.bindings?.installedAt = 4
+        #expect(portal.state == .installing)
+    }
+
     @Test func `a portal of webhooks alone is connected`() {
         var portal = RegisteredPortal(memberID: "a")
         portal.webhooks = .init(digests: ["00"], domain: nil, sealedAddress: nil)

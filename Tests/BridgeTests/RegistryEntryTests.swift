@@ -215,7 +215,8 @@ import Testing
                 sealed: SealedText(text: "1.k.AAAA"),
                 accessExpiresAt: 9,
                 refreshedAt: 8,
-                needed: "да"
+                needed: "да",
+                grantedAt: 7
             )
             portal.applicationTokens = .init(digests: ["ab", "cd"], nonce: "n")
             portal.webhooks = .init(digests: ["ef"], domain: "d", sealedAddress: SealedText(text: "1.k.BBBB"))
@@ -228,7 +229,8 @@ import Testing
                 error: "e",
                 errorCode: "c",
                 handlers: ["h"],
-                connectors: []
+                connectors: [],
+                isDrainedOnly: true
             )
             portal.offline = .init(deniedSince: 5, code: "c", words: "w")
             portal.order = .init(id: "o", kind: .recover, at: 7, since: 6)

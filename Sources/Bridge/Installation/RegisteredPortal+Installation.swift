@@ -85,7 +85,8 @@ extension RegisteredPortal {
             sealed: tokens,
             accessExpiresAt: call.accessExpiresAt,
             refreshedAt: call.receivedAt,
-            needed: nil
+            needed: nil,
+            grantedAt: call.receivedAt
         )
     }
 

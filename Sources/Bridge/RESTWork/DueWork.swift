@@ -58,8 +58,9 @@ struct DueWork: Sendable, Equatable {
         } else {
             due.append(DueWork(.reconcile, at: attempts.notBefore))
         }
-        // The event that brings the token must be bound before it can come.
-        if bindings != nil, portal.awaitsToken {
+        // The event that brings the token must be bound before it can come. Where no other is waited for, it may never come.
+        if let bindings, portal.awaitsToken, bindings.isDrainedOnly != true || attempts.tests < pace.testIntervals.count
+        {
             due.append(DueWork(.requestToken, at: max(attempts.nextTestAt, attempts.notBefore)))
         }
         let keepAlive = max(authorization.refreshedAt + pace.keepAliveAge, attempts.nextRenewalAt, attempts.notBefore)

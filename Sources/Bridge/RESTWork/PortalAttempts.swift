@@ -10,20 +10,11 @@ struct PortalAttempts: Sendable, Equatable {
     private(set) var nextRenewalAt: Int64 = 0
     /// Of an order that could be neither carried out nor answered. It waits for nothing else.
     private(set) var nextOrderAt = Int64.min
-    private var occasion: Occasion?
-
-    /// A new one makes earlier failures meaningless.
-    private struct Occasion: Equatable {
-        let installedAt: Int64?
-        let sealed: String?
-    }
+    private var occasion: WorkOccasion?
 
     /// Begins anew if the portal was installed or authorised since.
     mutating func notice(_ portal: RegisteredPortal) {
-        let occasion = Occasion(
-            installedAt: portal.installation?.installedAt,
-            sealed: portal.authorization?.sealed?.text
-        )
+        let occasion = WorkOccasion(portal)
         if let known = self.occasion, known != occasion {
             let nextRenewalAt = nextRenewalAt
             self = PortalAttempts()
@@ -36,7 +27,7 @@ struct PortalAttempts: Sendable, Equatable {
     /// refused for good would be tried again as soon as the access token has expired, which is each hour.
     mutating func worked(at portal: RegisteredPortal) {
         guard let known = occasion, known.installedAt == portal.installation?.installedAt else { return }
-        occasion = Occasion(installedAt: known.installedAt, sealed: portal.authorization?.sealed?.text)
+        occasion = WorkOccasion(portal)
     }
 
     mutating func failed(at now: Int64, _ pace: WorkPace) {
@@ -57,4 +48,17 @@ struct PortalAttempts: Sendable, Equatable {
     }
 
     mutating func renewed(at now: Int64) { nextRenewalAt = now + 7 * 86_400_000 }
+}
+
+/// What makes earlier failures at a portal meaningless when it is another: an installation, or tokens that somebody gave. Those
+/// that were only renewed are the same.
+struct WorkOccasion: Sendable, Equatable {
+    let installedAt: Int64?
+    private let grant: String?
+
+    init(_ portal: RegisteredPortal) {
+        installedAt = portal.installation?.installedAt
+        // Of those whose giving was not written down, by what they are.
+        grant = portal.authorization.flatMap { $0.grantedAt.map(String.init) ?? $0.sealed?.text }
+    }
 }

@@ -38,7 +38,8 @@ extension RESTWork {
             drift: outcome.drift,
             error: error,
             handlers: outcome.handlers,
-            connectors: outcome.connectors.isEmpty ? nil : outcome.connectors
+            connectors: outcome.connectors.isEmpty ? nil : outcome.connectors,
+            isDrainedOnly: desired.isDrainedOnly ? true : nil
         )
         try await change(portal.memberID) { $0.bindings = bindings }
         metrics.reconciled(

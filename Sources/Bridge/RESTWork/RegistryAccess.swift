@@ -68,7 +68,8 @@ package struct RegistryAccess: PortalAccess {
                 portal.authorization = RegisteredPortal.Authorization(
                     sealed: sealed,
                     accessExpiresAt: tokens.accessExpiresAt,
-                    refreshedAt: now
+                    refreshedAt: now,
+                    grantedAt: portal.authorization?.grantedAt
                 )
             }
         } catch {

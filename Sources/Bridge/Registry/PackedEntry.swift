@@ -69,6 +69,7 @@ private struct Packer {
                 packer.number(part.accessExpiresAt)
                 packer.number(part.refreshedAt)
                 packer.optional(part.needed) { $0.text($1) }
+                packer.optional(part.grantedAt) { $0.number($1) }
             }
         case .applicationTokens:
             optional(portal.applicationTokens) { packer, part in
@@ -92,6 +93,7 @@ private struct Packer {
                 packer.optional(part.errorCode) { $0.text($1) }
                 packer.optional(part.handlers) { $0.texts($1) }
                 packer.optional(part.connectors) { $0.texts($1) }
+                packer.optional(part.isDrainedOnly) { $0.number($1 ? 1 : 0) }
             }
         case .offline:
             optional(portal.offline) { packer, part in
@@ -195,7 +197,8 @@ private struct Unpacker {
                     sealed: unpacker.optional { SealedText(text: $0.text()) },
                     accessExpiresAt: unpacker.number(),
                     refreshedAt: unpacker.number(),
-                    needed: unpacker.optional { $0.text() }
+                    needed: unpacker.optional { $0.text() },
+                    grantedAt: unpacker.optional { $0.number() }
                 )
             }
         case .applicationTokens:
@@ -221,7 +224,8 @@ private struct Unpacker {
                     error: unpacker.optional { $0.text() },
                     errorCode: unpacker.optional { $0.text() },
                     handlers: unpacker.optional { $0.texts() },
-                    connectors: unpacker.optional { $0.texts() }
+                    connectors: unpacker.optional { $0.texts() },
+                    isDrainedOnly: unpacker.optional { $0.number() == 1 }
                 )
             }
         case .offline:

@@ -32,7 +32,7 @@ extension RegisteredPortal {
         guard let installation else { return webhooks == nil ? .installing : .connected }
         if installation.state == .gone { return .gone }
         if authorization?.needed != nil { return .needsAuthorization }
-        if awaitsToken { return .awaitingToken }
+        if awaitsToken, bindings?.isDrainedOnly != true { return .awaitingToken }
         guard let bindings, bindings.installedAt >= installation.installedAt, bindings.error == nil else {
             return .installing
         }

@@ -46,6 +46,8 @@ package struct RegisteredPortal: Sendable, Equatable {
         package var refreshedAt: Int64
         /// Why an administrator must install the application again, or give new tokens.
         package var needed: String?
+        /// When somebody gave the bridge tokens, in milliseconds; renewing them changes nothing of it. Absent: it is not known.
+        package var grantedAt: Int64?
     }
 
     /// SHA-256 of the tokens that prove events, in hexadecimal.
@@ -80,6 +82,9 @@ package struct RegisteredPortal: Sendable, Equatable {
         /// own again after they have changed in the configuration.
         package var handlers: [String]?
         package var connectors: [String]?
+        /// Nothing but offline events is declared, and nobody need reach the bridge to wake it: maybe nobody can. Absent: the
+        /// portal posts events.
+        package var isDrainedOnly: Bool?
     }
 
     /// Why the queue of offline events cannot be drained, until somebody changes something at the portal. Absent: it can, or

@@ -83,7 +83,8 @@ package struct TokenAnswer: Sendable {
             portal.authorization = RegisteredPortal.Authorization(
                 sealed: sealed,
                 accessExpiresAt: tokens.accessExpiresAt,
-                refreshedAt: now
+                refreshedAt: now,
+                grantedAt: now
             )
         }
     }

@@ -8,6 +8,8 @@ package struct DesiredBindings: Sendable, Equatable {
     package let events: Set<String>
     /// Seconds between two ONOFFLINEEVENT.
     package let minTimeout: Int
+    /// Beside those by which the bridge lives, all are offline.
+    let isDrainedOnly: Bool
     /// Among all, those whose code the event catalog does not know.
     package let unknown: [String]
 
@@ -24,6 +26,7 @@ package struct DesiredBindings: Sendable, Equatable {
         self.handler = handler
         self.all = all
         minTimeout = declared.minTimeout
+        isDrainedOnly = online.isEmpty && !declared.offline.isEmpty
         events = Set(all.map(\.event))
         unknown = events.filter { EventCatalog.standard.eventType(for: $0) == nil }.sorted()
     }

@@ -63,6 +63,20 @@ import Testing
         #expect(error?.faults.map(\.key) == ["offline"])
     }
 
+    @Test func `a portal with nothing but offline events is only drained, if nobody need reach the bridge to wake it`()
+        throws
+    {
+        func isDrainedOnly(_ subscriptions: String, _ wakeBy: String) throws -> Bool {
+            let text = "subscriptions: {\(subscriptions)}\noffline: {wakeBy: [\(wakeBy)]}"
+            return DesiredBindings(try Self.settings(text), for: "p1").isDrainedOnly
+        }
+        #expect(try isDrainedOnly("offline: [ONCRMDEALADD]", "push, timer"))
+        #expect(try isDrainedOnly("offline: [ONCRMDEALADD], online: [ONAPPTEST]", "timer"))
+        #expect(try !isDrainedOnly("offline: [ONCRMDEALADD]", "event, timer"))
+        #expect(try !isDrainedOnly("offline: [ONCRMDEALADD], online: [ONCRMDEALADD]", "timer"))
+        #expect(try !isDrainedOnly("online: []", "timer"))
+    }
+
     @Test func `ONOFFLINEEVENT is bound where it is to wake, and portals learn when that changes`() throws {
         let declared = "subscriptions: {offline: [ONCRMDEALADD]}\n"
         func wakes(_ text: String) throws -> Bool {

@@ -37,21 +37,10 @@ struct PushWatch: Sendable {
         case gaveUp(String)
     }
 
-    /// What a portal's tokens are worth; a new one is a reason to try again.
-    private struct Standing: Equatable {
-        let installedAt: Int64?
-        let sealed: String?
-
-        init(_ portal: RegisteredPortal) {
-            installedAt = portal.installation?.installedAt
-            sealed = portal.authorization?.sealed?.text
-        }
-    }
-
     private struct Roster {
         /// Ended by finishing what stands here.
         var followed: [String: AsyncStream<Never>.Continuation] = [:]
-        var givenUp: [String: Standing] = [:]
+        var givenUp: [String: WorkOccasion] = [:]
         var nextStart = ContinuousClock.now
         var saidFull = false
     }
@@ -92,7 +81,7 @@ struct PushWatch: Sendable {
             return [memberID]
         case .gaveUp(let memberID):
             roster.followed[memberID] = nil
-            roster.givenUp[memberID] = registry.portal(memberID).map(Standing.init)
+            roster.givenUp[memberID] = registry.portal(memberID).map(WorkOccasion.init)
             return []
         }
     }
@@ -106,7 +95,7 @@ struct PushWatch: Sendable {
             roster.givenUp[memberID] = nil
             return nil
         }
-        guard roster.followed[memberID] == nil, roster.givenUp[memberID] != Standing(portal) else { return nil }
+        guard roster.followed[memberID] == nil, roster.givenUp[memberID] != WorkOccasion(portal) else { return nil }
         guard roster.followed.count < pace.most else {
             if !roster.saidFull {
                 roster.saidFull = true
