@@ -10,6 +10,7 @@ extension StandIn {
             "offline?portal=1&count=500",
             "put rows into the queue of what is bound offline (code=, first=; signal=N: silently)"
         ),
+        ("push?portal=1&kind=drop", "the long polls of Push & Pull are cut; more kinds below"),
         ("rename?portal=1&domain=new.example", "another domain: the old address answers 302"),
         ("uninstall?portal=1&clean=1", "its tokens die; ONAPPUNINSTALL, where it is bound"),
         ("fault?kind=query-limit&portal=1&method=batch&times=3", "the next calls are met by a fault"),
@@ -93,6 +94,17 @@ extension PortalWorld {
                 throw ControlFault("Nothing of that is bound offline; bind it by event.bind with event_type=offline.")
             }
             return Self.told(told)
+        case "push":
+            guard let kind = PushKind(rawValue: text("kind") ?? "") else {
+                let names = PushKind.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ControlFault("Give kind= and one of: \(names).")
+            }
+            var portals = 0
+            for index in chosen where push(kind, of: index) { portals += 1 }
+            guard portals > 0 else {
+                throw ControlFault("Nobody has asked there where to listen, by pull.application.config.get.")
+            }
+            return Self.told(["done": true, "portals": .int(portals)])
         case "rename":
             guard chosen.count == 1 || text("domain") == nil else {
                 throw ControlFault("One domain is for one portal.")
@@ -189,14 +201,22 @@ extension PortalWorld {
         }
         text += "Faults by name (kind=), with portal=, method= and times= as they are wanted:\n\n"
         for fault in Fault.named { text += "  \(fault.name): \(fault.words)\n" }
-        text += "\nmethod=oauth/token and method=oauth/app.info are those of the authorization server.\n"
-        text +=
-            "\nconnector= with event and offline: the application changes it itself, by a call with that auth_connector;\n"
-        text += "such a change does not enter that queue. robot=1: nobody changes it.\n"
-        text += "\nGET shows /control/portals, /control/calls, /control/deliveries, and the queues of offline events:\n"
-        text +=
-            "/control/offline counts the rows of each portal, /control/offline?portal=1 has every row that it ever made,\n"
-        text += "with the Unix seconds of its TIMESTAMP_X as it was handed out last.\n"
+        text += """
+
+            method=oauth/token and method=oauth/app.info are those of the authorization server, method=pull/sub is the long
+            poll of Push & Pull. Without method= polls are spared.
+
+            What Push & Pull sends (push, kind=) to who has asked by pull.application.config.get where to listen:
+              \(PushKind.allCases.map(\.rawValue).joined(separator: ", "))
+
+            connector= with event and offline: the application changes it itself, by a call with that auth_connector; such
+            a change does not enter that queue. robot=1: nobody changes it.
+
+            GET shows /control/portals, /control/calls, /control/deliveries, and the queues of offline events:
+            /control/offline counts the rows of each portal, /control/offline?portal=1 has every row that it ever made, with
+            the Unix seconds of its TIMESTAMP_X as it was handed out last.
+
+            """
         return text
     }
 

@@ -76,7 +76,7 @@ struct InjectedFault: Sendable {
     var fault: Fault
     /// Index; `nil`: any, and the authorization server.
     var portal: Int?
-    /// Lower case; `nil`: any.
+    /// Lower case; `nil`: any, but for long polls.
     var method: String?
     var timesLeft: Int
 }
@@ -87,7 +87,7 @@ extension PortalWorld {
         let method = call.method.lowercased()
         let index = faults.firstIndex { injected in
             (injected.portal == nil || injected.portal == call.portal)
-                && (injected.method == nil || injected.method == method)
+                && (injected.method == nil ? method != PortalWorld.pollMethod : injected.method == method)
                 && !(call.isInBatch && injected.fault.needsOwnAnswer)
         }
         guard let index else { return nil }

@@ -46,6 +46,11 @@ extension PHPValue {
         guard escapingSlashes else { return text.string(value) }
         var quoted = JSONText()
         quoted.string(value)
+        // Most texts have none, and a queue's answer has many texts.
+        guard quoted.bytes.contains(UInt8(ascii: "/")) else {
+            text.bytes += quoted.bytes
+            return
+        }
         for byte in quoted.bytes {
             if byte == UInt8(ascii: "/") { text.bytes.append(UInt8(ascii: "\\")) }
             text.bytes.append(byte)

@@ -50,6 +50,7 @@ extension PortalWorld {
         case "event.offline.list": listOfflineRows(call, caller, at: index)
         case "event.offline.clear": clearOfflineRows(call, caller, at: index)
         case "event.offline.error": markOfflineRows(call, caller, at: index)
+        case "pull.application.config.get": pushConfiguration(call, caller, at: index)
         case "app.info": portalApplicationInfo(call, caller, at: index)
         case "profile": profile(caller)
         case "server.time": .result(.text(Self.date(Double(now))))

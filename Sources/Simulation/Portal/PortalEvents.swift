@@ -96,6 +96,7 @@ extension PortalWorld {
         portals[index].installation = .removed
         portals[index].bindings = []
         queues[index].removeAll()
+        closePush(of: index)
     }
 
     /// A person gives the portal another domain. Its member_id stays.

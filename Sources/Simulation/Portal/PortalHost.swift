@@ -13,6 +13,8 @@ final class PortalHost: Sendable {
     private let world: Guarded<PortalWorld>
     private let observe: (@Sendable (StandInNote) -> Void)?
     private let deliveryTimeout: Duration
+    /// How long a long poll is held.
+    let pollTimeout: Duration
     private let client = Guarded<HTTPClient?>(nil)
     private let posts: AsyncStream<PortalWorld.Post>
     private let newPosts: AsyncStream<PortalWorld.Post>.Continuation
@@ -23,6 +25,7 @@ final class PortalHost: Sendable {
         world = Guarded(PortalWorld(settings))
         observe = settings.observe
         deliveryTimeout = settings.deliveryTimeout
+        pollTimeout = settings.pollTimeout
         (posts, newPosts) = AsyncStream.makeStream()
     }
 
@@ -50,17 +53,29 @@ final class PortalHost: Sendable {
     private func changeKeepingPosts<Result: Sendable>(
         _ body: (inout PortalWorld) -> Result
     ) -> (Result, [PortalWorld.Post]) {
-        let (result, posts, calls, due) = world.withLock { world in
+        let (result, posts, calls, due, polls) = world.withLock { world in
             let result = body(&world)
-            defer { world.outbox = [] }
-            return (result, world.outbox, world.takeNewCalls(), world.nextDue)
+            defer {
+                world.outbox = []
+                world.pollAnswers = []
+            }
+            return (result, world.outbox, world.takeNewCalls(), world.nextDue, world.pollAnswers)
         }
         if let due { setClock(to: due) }
+        for (poll, answer) in polls { poll.answer(answer) }
         if let observe { for call in calls { observe(.call(call)) } }
         return (result, posts)
     }
 
     // MARK: What is due later
+
+    /// No long poll is held from now on.
+    func endPolls() {
+        change { world in
+            world.isClosing = true
+            for index in world.pushes.keys { world.dropPolls(of: index) }
+        }
+    }
 
     private func setClock(to due: Double) {
         let isEarlier = nextStrike.withLock { next in

@@ -56,6 +56,14 @@ struct PortalWorld: Sendable {
     var offlineRowsMade = 0
     /// What the hit that is under way has put into the queue of its portal, by connectors.
     var offlineHit: [UInt16: Int] = [:]
+    /// By the portals' indexes: those of whom somebody has asked where to listen.
+    var pushes: [Int: PushState] = [:]
+    var pollCount = 0
+    /// Polls that are over, with what they get.
+    var pollAnswers: [(poll: PushState.Poll, answer: StandInAnswer)] = []
+    /// No poll is held any more.
+    var isClosing = false
+    let startedAt: Int = time(nil)
     /// Those due first at the front.
     var dueSignals: [DueSignal] = []
     var waitingSignals: Set<SignalPlace> = []

@@ -36,6 +36,13 @@ enum RESTResult: Sendable {
     }
 }
 
+/// A long poll of a portal's.
+struct PollPlace: Sendable, Equatable {
+    /// Index.
+    var portal: Int
+    var number: Int
+}
+
 /// What goes back over the connection.
 struct StandInAnswer: Sendable {
     var status = 200
@@ -46,6 +53,8 @@ struct StandInAnswer: Sendable {
     var delay: Duration = .zero
     /// The connection is cut in its place.
     var isLost = false
+    /// There is none yet: it is a long poll that waits.
+    var heldPoll: PollPlace?
 
     static func json(_ value: PHPValue, status: Int = 200) -> StandInAnswer {
         StandInAnswer(status: status, body: value.json)

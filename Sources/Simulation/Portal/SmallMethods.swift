@@ -40,7 +40,8 @@ extension PortalWorld {
 
     static let methods: Set<String> = [
         "event.bind", "event.unbind", "event.get", "events", "event.test", "event.offline.get", "event.offline.list",
-        "event.offline.clear", "event.offline.error", "app.info", "profile", "server.time",
+        "event.offline.clear", "event.offline.error", "pull.application.config.get", "app.info", "profile",
+        "server.time",
         "feature.get", "scope", "method.get", "batch",
     ]
 

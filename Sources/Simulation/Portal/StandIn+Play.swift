@@ -133,7 +133,7 @@ extension StandIn {
     ///
     /// - Parameters:
     ///   - portal: `nil`: any, and the authorization server.
-    ///   - method: also `oauth/token` and `oauth/app.info`; `nil`: any.
+    ///   - method: also `oauth/token` and `oauth/app.info`, and `pull/sub` for long polls; `nil`: any but these polls.
     package func inject(_ fault: Fault, portal: String? = nil, method: String? = nil, times: Int = 1) {
         host.change { $0.inject(fault, portal: portal, method: method, times: times) }
     }

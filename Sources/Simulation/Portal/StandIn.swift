@@ -49,7 +49,12 @@ package final class StandIn: Service {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await self.host.postEvents() }
             defer { host.endPosting() }
-            try await listener.run()
+            try await withTaskCancellationOrGracefulShutdownHandler {
+                try await listener.run()
+            } onCancelOrGracefulShutdown: {
+                // They would be waited for.
+                self.host.endPolls()
+            }
         }
     }
 

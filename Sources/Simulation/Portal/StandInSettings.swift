@@ -20,7 +20,7 @@ package struct StandInSettings: Sendable {
     /// The application that is installed on the portals, with the scopes of its card.
     package var clientID = "local.5c8bb1b0891cf2.87252039"
     package var clientSecret = "SakeG5zNsHvl8MvKwlBGpDFEQ3mqcPN3jCBm0pPTZLOJxhdpnE"
-    package var scope = ["crm", "task", "user_brief", "calendar", "imopenlines", "imconnector"]
+    package var scope = ["crm", "task", "user_brief", "calendar", "imopenlines", "imconnector", "pull"]
     /// `L`, `F`, `D`, `T`, `P` or `S`.
     package var status = "L"
     /// Where the application is installed: gets ONAPPINSTALL, or is opened in the portal's frame.
@@ -36,6 +36,12 @@ package struct StandInSettings: Sendable {
     /// Whether ONOFFLINEEVENT is posted when its `minTimeout` is over, for what came within. Otherwise that is never signalled,
     /// as by the platform's module `rest`.
     package var signalsLate = true
+    /// Whether the portals have a Push & Pull server.
+    package var hasPushServer = true
+    /// How long it holds a long poll that there is nothing for.
+    package var pollTimeout: Duration = .seconds(25)
+    /// Seconds.
+    package var pushChannelLife = 43_200
     /// Whether a portal's frame tells the application token. Older portals do not.
     package var framesTellApplicationToken = false
     /// Makes the same portals again. `nil`: others each time.

@@ -102,7 +102,7 @@ import Testing
             #expect(
                 try await client.call("method.get", ["name": "event.bind"], token: token).result?["isExisting"] == true
             )
-            #expect(try await client.call("scope", token: token).result?.members.count == 6)
+            #expect(try await client.call("scope", token: token).result?.members.count == 7)
             let time = try #require(try await client.call("server.time", token: token).result?.text)
             #expect(time.hasSuffix("+00:00") && time.count == 25)
         }

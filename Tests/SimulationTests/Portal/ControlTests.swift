@@ -52,6 +52,7 @@ import Testing
                 let token = try #require(standIn.makeTokens(of: "1")?.access)
                 let bind: PHPValue = ["event": "ONCRMDEALUPDATE", "event_type": "offline"]
                 #expect(try await client.call("event.bind", bind, token: token).result == true)
+                #expect(try await client.call("pull.application.config.get", token: token).status == 200)
                 for control in StandIn.controls {
                     let answer = try await client.post("/control/" + control.path)
                     #expect(answer.status == 200, "\(control.path): \(answer.text)")

@@ -1,12 +1,18 @@
-/// ONOFFLINEEVENT: the queue has something (b24restdocs, api-reference/events/on-offline-event.md).
+/// ONOFFLINEEVENT: the queue has something (b24restdocs, api-reference/events/on-offline-event.md). The Push & Pull server tells
+/// of it as well.
 extension PortalWorld {
-    /// A signal that waits for its time.
+    /// What waits for its time.
     struct DueSignal: Sendable {
+        enum What: Sendable {
+            case post(binding: Int, user: Int?)
+            /// By the Push & Pull server.
+            case push
+        }
+
         /// Seconds of the monotonic clock.
         var at: Double
         var portal: Int
-        var binding: Int
-        var user: Int?
+        var what: What
     }
 
     struct SignalPlace: Hashable, Sendable {
@@ -17,7 +23,9 @@ extension PortalWorld {
     /// Signals what was put into the portal's queue since the last call: one hit.
     mutating func signalOffline(of index: Int, by user: Int?) {
         guard !offlineHit.isEmpty else { return }
+        let hit = offlineHit
         offlineHit = [:]
+        tellOffline(hit, of: index)
         let bindings = portals[index].bindings.filter { $0.event == "ONOFFLINEEVENT" && !$0.isOffline }
         for binding in bindings {
             let place = SignalPlace(portal: index, binding: binding.id)
@@ -27,10 +35,8 @@ extension PortalWorld {
                 // The platform's module forgets what comes too early; here it is signalled late, so that no row lies there
                 // unsignalled unless the play is about that.
                 guard settings.signalsLate else { continue }
-                let due = DueSignal(at: last + timeout, portal: index, binding: binding.id, user: user)
-                let place = dueSignals.lastIndex { $0.at <= due.at }.map { $0 + 1 } ?? 0
-                dueSignals.insert(due, at: place)
-                waitingSignals.insert(SignalPlace(portal: index, binding: binding.id))
+                addDue(DueSignal(at: last + timeout, portal: index, what: .post(binding: binding.id, user: user)))
+                waitingSignals.insert(place)
             } else {
                 signal(through: binding, of: index, by: user)
             }
@@ -46,12 +52,20 @@ extension PortalWorld {
         let due = dueSignals.prefix { $0.at <= now }
         dueSignals.removeFirst(due.count)
         for signal in due {
-            waitingSignals.remove(SignalPlace(portal: signal.portal, binding: signal.binding))
-            guard let binding = portals[signal.portal].bindings.first(where: { $0.id == signal.binding }) else {
-                continue
+            let index = signal.portal
+            switch signal.what {
+            case .push: tellOffline(of: index)
+            case .post(let id, let user):
+                waitingSignals.remove(SignalPlace(portal: index, binding: id))
+                guard let binding = portals[index].bindings.first(where: { $0.id == id }) else { continue }
+                self.signal(through: binding, of: index, by: user)
             }
-            self.signal(through: binding, of: signal.portal, by: signal.user)
         }
+    }
+
+    mutating func addDue(_ due: DueSignal) {
+        let place = dueSignals.lastIndex { $0.at <= due.at }.map { $0 + 1 } ?? 0
+        dueSignals.insert(due, at: place)
     }
 
     private mutating func signal(through binding: PortalState.Binding, of index: Int, by user: Int?) {

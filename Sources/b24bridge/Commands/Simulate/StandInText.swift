@@ -104,7 +104,7 @@ struct StandInWelcome: Sendable {
         for portal in portals.prefix(10) { text += "  \(portal.number)  \(portal.memberID)  \(portal.domain)\n" }
         if portals.count > 10 { text += "  … \(portals.count) in all: curl \(address)/control/portals\n" }
         text += "\nWhat people do there, by curl (portal=all is all of them):\n\n"
-        for control in StandIn.controls.prefix(6) {
+        for control in StandIn.controls.prefix(7) {
             text += "  # \(control.words)\n  curl -X POST '\(address)/control/\(control.path)'\n"
         }
         let frame = portals.first.map { "\(address)/portal/\($0.memberID)/frame?lang=ru" } ?? ""
