@@ -15,16 +15,12 @@ package final class RecordSender {
     private struct Sent {
         let label: String
         let topic: String
-        /// librdkafka sends from this memory.
-        let value: UnsafeMutableRawBufferPointer
     }
 
-    private let producer: KafkaProducer
+    private let producer: RecordProducer<Sent>
     private let complaint: Complaint
     /// How long Kafka may go without confirming anything.
     private let timeout: Duration
-    private var open: [UInt: Sent] = [:]
-    private var lastOpaque: UInt = 0
     private var isClosed = false
     package private(set) var delivered = 0
     package private(set) var failures: [Failure] = []
@@ -38,7 +34,7 @@ package final class RecordSender {
         var configuration = settings.producerConfiguration
         configuration.clientID += "-requeue"
         let complaint = Complaint()
-        producer = try KafkaProducer(configuration) { event in
+        producer = try RecordProducer(configuration) { event in
             switch event {
             case .connectionError(let error), .fatal(let error): complaint.error = error
             case .brokersUnreachable(let error): complaint.error = complaint.error ?? error
@@ -59,15 +55,11 @@ package final class RecordSender {
     /// - Parameter label: Names the record in `failures`.
     /// - Returns: `false` when Kafka confirmed nothing for too long; then nothing more is to be sent.
     package func send(_ record: EventRecord, label: String) -> Bool {
-        lastOpaque += 1
-        let value = UnsafeMutableRawBufferPointer.allocate(byteCount: max(record.value.bytes.count, 1), alignment: 1)
-        value.copyBytes(from: record.value.bytes)
-        let sent = Sent(label: label, topic: String(decoding: record.topic, as: UTF8.self), value: value)
+        let sent = Sent(label: label, topic: String(decoding: record.topic, as: UTF8.self))
         var deadline = ContinuousClock.now + timeout
         while true {
-            switch offer(record, UnsafeRawBufferPointer(rebasing: value[..<record.value.bytes.count])) {
+            switch producer.send(record, as: sent) {
             case .queued:
-                open[lastOpaque] = sent
                 take(upTo: .zero)
                 return true
             case .rejected(let error):
@@ -88,16 +80,14 @@ package final class RecordSender {
     /// - Parameter progress: Gets the number of those that are open still.
     package func finish(_ progress: (Int) -> Void) {
         var deadline = ContinuousClock.now + timeout
-        while !open.isEmpty {
+        while producer.openCount > 0 {
             if take(upTo: .milliseconds(100)) > 0 { deadline = .now + timeout }
-            progress(open.count)
+            progress(producer.openCount)
             guard ContinuousClock.now < deadline else { break }
         }
         let error = silence
-        producer.close()
         isClosed = true
-        for (_, sent) in open.sorted(by: { $0.key < $1.key }) { fail(sent, error) }
-        open = [:]
+        for sent in producer.close() { fail(sent, error) }
     }
 
     /// Gives up what is open. After `finish` it does nothing.
@@ -105,8 +95,6 @@ package final class RecordSender {
         guard !isClosed else { return }
         isClosed = true
         producer.close()
-        for sent in open.values { sent.value.deallocate() }
-        open = [:]
     }
 
     /// librdkafka holds records of a topic for which there are no rights, and says nothing of it.
@@ -118,54 +106,15 @@ package final class RecordSender {
         )
     }
 
-    private func offer(_ record: EventRecord, _ value: UnsafeRawBufferPointer) -> SendOutcome {
-        // The headers' texts lie back to back, and librdkafka copies them.
-        record.headers.bytes.withUnsafeBytes { texts in
-            var headers: [RecordHeader] = []
-            var start = 0
-            for length in record.headers.lengths {
-                let middle = start + length.name
-                let end = middle + length.value
-                headers.append(
-                    RecordHeader(
-                        name: UnsafeRawBufferPointer(rebasing: texts[start..<middle]),
-                        value: UnsafeRawBufferPointer(rebasing: texts[middle..<end])
-                    )
-                )
-                start = end
-            }
-            return record.topic.withUnsafeBytes { topic in
-                record.key.withUnsafeBytes { key in
-                    headers.withUnsafeBufferPointer { headers in
-                        producer.send(
-                            to: producer.topic(named: topic),
-                            key: key,
-                            value: value,
-                            headers: headers,
-                            opaque: lastOpaque
-                        )
-                    }
-                }
-            }
-        }
-    }
-
     /// - Returns: how many reports came.
     @discardableResult
     private func take(upTo limit: Duration) -> Int {
-        producer.poll(upTo: limit, maxReports: 10_000) { report in
-            guard let sent = open.removeValue(forKey: report.opaque) else { return }
-            if let error = report.error {
-                fail(sent, error)
-            } else {
-                delivered += 1
-                sent.value.deallocate()
-            }
+        producer.poll(upTo: limit) { sent, error in
+            if let error { fail(sent, error) } else { delivered += 1 }
         }
     }
 
     private func fail(_ sent: Sent, _ error: KafkaError) {
-        sent.value.deallocate()
         failures.append(Failure(label: sent.label, topic: sent.topic, error: error))
     }
 }
