@@ -20,6 +20,7 @@ let asyncHTTPClient: Target.Dependency = .product(
     moduleAliases: ["Configuration": "SwiftConfiguration"]
 )
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heaps: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
@@ -68,7 +69,7 @@ let package = Package(
             name: "Bridge",
             dependencies: [
                 "Bitrix24", "Bitrix24REST", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks",
-                asyncHTTPClient, collections, crypto, lifecycle, logging, metrics, coreMetrics, nioCore,
+                asyncHTTPClient, collections, heaps, crypto, lifecycle, logging, metrics, coreMetrics, nioCore,
                 nioFoundationCompat,
                 nioHTTP1, nioPosix, unixSignals,
             ],

@@ -13,8 +13,8 @@ import Testing
         "Bridge": (
             ["Bitrix24", "Bitrix24REST", "Configuration", "Ingress", "Journal", "KafkaClient", "Locks"],
             [
-                "AsyncHTTPClient", "CoreMetrics", "Crypto", "DequeModule", "Logging", "Metrics", "NIOCore",
-                "NIOFoundationCompat", "NIOHTTP1", "NIOPosix", "ServiceLifecycle", "UnixSignals",
+                "AsyncHTTPClient", "CoreMetrics", "Crypto", "DequeModule", "HeapModule", "Logging", "Metrics",
+                "NIOCore", "NIOFoundationCompat", "NIOHTTP1", "NIOPosix", "ServiceLifecycle", "UnixSignals",
             ]
         ),
         "Simulation": (

@@ -63,7 +63,7 @@ package struct RESTWork: Sendable {
             group.addTask {
                 while (try? await Task.sleep(for: pace.scanEvery)) != nil { feed.yield(.scan) }
             }
-            var agenda = Agenda(width: pace.width)
+            var agenda = Agenda<PortalAttempts>(width: pace.width)
             scan(&agenda)
             feed.yield(.tick)
             for await occasion in occasions {
@@ -72,11 +72,12 @@ package struct RESTWork: Sendable {
                 case .tick: break
                 case .scan: scan(&agenda)
                 case .finished(let memberID, let attempts):
-                    agenda.finished(memberID, attempts)
+                    agenda[memberID] = attempts == PortalAttempts() ? nil : attempts
+                    agenda.finished(memberID)
                     schedule(memberID, in: &agenda)
                 }
                 for memberID in agenda.take(now()) {
-                    let attempts = agenda.attempts(at: memberID)
+                    let attempts = agenda[memberID] ?? PortalAttempts()
                     group.addTask {
                         let after = await turn(memberID, attempts)
                         feed.yield(.finished(memberID, after))
@@ -87,13 +88,13 @@ package struct RESTWork: Sendable {
         }
     }
 
-    private func scan(_ agenda: inout Agenda) {
+    private func scan(_ agenda: inout Agenda<PortalAttempts>) {
         for memberID in registry.memberIDs { schedule(memberID, in: &agenda) }
     }
 
-    private func schedule(_ memberID: String, in agenda: inout Agenda) {
+    private func schedule(_ memberID: String, in agenda: inout Agenda<PortalAttempts>) {
         guard let portal = registry.portal(memberID) else { return agenda.forget(memberID) }
-        var attempts = agenda.attempts(at: memberID)
+        var attempts = agenda[memberID] ?? PortalAttempts()
         attempts.notice(portal)
         agenda.schedule(memberID, at: due(portal, attempts)?.at)
     }

@@ -36,9 +36,14 @@ package struct WorkPace: Sendable {
     /// When a portal is due to be compared again. The same for every replica, spread over the portals.
     func nextReconcile(of memberID: String, after last: Int64) -> Int64? {
         guard reconcileEvery > 0 else { return nil }
+        return Self.next(every: reconcileEvery, jitter: jitter, of: memberID, after: last)
+    }
+
+    /// `every` after `last` or sooner, by up to the share `jitter` of it: the same each time, and another for each portal.
+    static func next(every: Int64, jitter: Double, of memberID: String, after last: Int64) -> Int64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in "\(memberID) \(last)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
         let share = Double(hash >> 11) / Double(1 << 53)
-        return last + reconcileEvery - Int64(Double(reconcileEvery) * jitter * share)
+        return last + every - Int64(Double(every) * jitter * share)
     }
 }
