@@ -6,6 +6,8 @@ package enum DeadLetterReason: String, Sendable, CaseIterable {
     case gonePortal = "gone-portal"
     /// The record is over `kafka.maxRecordBytes`; it is parked, and this announces it without its body.
     case tooLarge = "too-large"
+    /// A row of a portal's offline queue of which no event can be made. It stays there, marked as erroneous.
+    case unusableRow = "unusable-row"
 
     /// The header that holds the letter's id: that of the event, which it has also if it is admitted later.
     package static var idHeader: StaticString { "b24_id" }
@@ -32,17 +34,48 @@ extension Normalizer {
         withBody: Bool = true,
         into record: inout EventRecord
     ) throws(RedactionError) {
+        try deadLetter(
+            memberID: event.sentMemberID,
+            code: event.sentCode,
+            of: form,
+            topic: topic,
+            reason: reason,
+            receivedAt: receivedAt,
+            tokenDigest: tokenDigest,
+            id: id,
+            withBody: withBody,
+            into: &record
+        )
+    }
+
+    /// The same of what is no event, or none that can be read.
+    ///
+    /// - Parameters:
+    ///   - memberID: May be anything.
+    ///   - code: May be anything, also nothing.
+    package mutating func deadLetter(
+        memberID: ArraySlice<UInt8>,
+        code: ArraySlice<UInt8>,
+        of form: BracketForm,
+        topic: String,
+        reason: DeadLetterReason,
+        receivedAt: Timestamp,
+        tokenDigest: TokenDigest?,
+        id: EnvelopeID,
+        withBody: Bool,
+        into record: inout EventRecord
+    ) throws(RedactionError) {
         record.removeAll()
         try redactor.learn(from: form)
         record.topic.append(contentsOf: topic.utf8)
-        var portal = cleaned(event.sentMemberID)
+        var portal = cleaned(memberID)
         if portal.count > KeyTemplate.longestKey { portal = TokenDigest(token: portal).hexadecimal }
         record.key.append(contentsOf: portal)
         record.headers.append("content-type", "application/json")
         record.headers.append("b24_reason", reason.rawValue.utf8)
         record.headers.append("b24_received_at") { receivedAt.write(into: &$0, withMilliseconds: true) }
         record.headers.append(DeadLetterReason.portalHeader, portal)
-        let code = cleaned(event.sentCode)
+        let code = cleaned(code)
         record.headers.append(
             "b24_event",
             code.prefix(code.withUnsafeBytes { UTF8Text.wholeCharacters(of: $0, within: 256) })

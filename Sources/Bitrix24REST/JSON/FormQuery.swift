@@ -1,9 +1,9 @@
 internal import Bitrix24
 
 /// Parameters as a query or a form body, as PHP reads them: `a[b]=1&c[0]=x`.
-enum FormQuery {
+package enum FormQuery {
     /// In the order of the names, so that equal parameters make equal texts. `null` is left out, as PHP does.
-    static func text(_ parameters: [String: JSONValue]) -> String {
+    package static func text(_ parameters: [String: JSONValue]) -> String {
         var pairs: [String] = []
         for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { add(value, escaped(name), to: &pairs) }
         return pairs.joined(separator: "&")

@@ -62,6 +62,7 @@ package struct Readmission {
         switch DeadLetterReason(rawValue: letter.reason) {
         case .unknownPortal, .badToken, .gonePortal: break
         case .tooLarge: return .left(.tooLarge)
+        case .unusableRow: return .left(.otherReason)
         case nil: return .left(.otherReason)
         }
         guard let receivedAt = letter.receivedAt, let pairs = letter.pairs else { return .left(.notALetter) }
