@@ -86,12 +86,23 @@ package struct BridgeServices: Sendable {
         let keyring = Keyring(settings.secrets)
         let signals = OfflineSignals()
         let offlineStatus = OfflineStatusBox()
-        let rest = RESTServices(settings, keyring, signals, offlineStatus, surroundings)
+        let statusBox = ShipperStatusBox()
+        let conditions = OfflineConditions(
+            // Nobody tells that they are back but their answers, so it counts only while something waits for them.
+            brokersUnreachable: {
+                let status = statusBox.current
+                return status.waitingRead > 0 ? status.brokersUnreachable : nil
+            },
+            journalFill: { [main = journals.main] in
+                let statistics = main.statistics
+                return JournalFill(heldBytes: statistics.heldBytes, limitBytes: statistics.maxBytes).ratio
+            }
+        )
+        let rest = RESTServices(settings, keyring, signals, conditions, offlineStatus, surroundings)
         let registry = RegistryServices(settings, keyring, portals, health, signals, surroundings) {
             await rest?.work($0)
         }
         let budget = DeadLetterBudget(journalBytes: settings.journal.maxBytes)
-        let statusBox = ShipperStatusBox()
         let gate = ParkingGate()
         let shipper = Shipper(
             settings: settings.shipperSettings(
@@ -169,7 +180,7 @@ package struct BridgeServices: Sendable {
                     report: { snapshot.report() },
                     metrics: {
                         snapshot.setGauges()
-                        if let registry { rest?.metrics.setGauges(registry.parts.registry) }
+                        if let registry { rest?.setGauges(registry.parts.registry) }
                         return surroundings.renderMetrics()
                     }
                 )

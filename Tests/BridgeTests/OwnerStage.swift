@@ -17,9 +17,9 @@ final class OwnerStage: Sendable {
     let keyring: Keyring
     let metrics = MetricsRegistry()
     let logs = LogLines()
-    private let settings: Guarded<BridgeSettings>
-    private let http: AsyncHTTPClient.HTTPClient
-    private let rest: RESTSettings
+    let settings: Guarded<BridgeSettings>
+    let http: AsyncHTTPClient.HTTPClient
+    let rest: RESTSettings
     private let clock = Guarded<Int64>(0)
 
     static let publicURL = "http://127.0.0.1:1"

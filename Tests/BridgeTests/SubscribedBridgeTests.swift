@@ -26,14 +26,17 @@ import Testing
         }
     }
 
-    private static func with(_ body: (Stage) async throws -> Void) async throws {
+    /// - Parameter offline: Bound offline; seven rows of each portal wait then.
+    private static func with(offline: [String] = [], _ body: (Stage) async throws -> Void) async throws {
         try await Kafka.withCluster { cluster in
             let topic = "registry-\(UUID().uuidString.prefix(8).lowercased())"
             try cluster.createTopic(topic)
             let reserved = try ReservedPort()
             defer { withExtendedLifetime(reserved) {} }
             let port = reserved.number
-            try await StandIn.withRunning { standIn in
+            var standInSettings = StandInSettings()
+            standInSettings.offlineRows = offline.isEmpty ? 0 : 7
+            try await StandIn.withRunning(standInSettings) { standIn in
                 let member = try #require(standIn.memberIDs.first)
                 let address = try await standIn.address
                 let known = Guarded<BridgeSettings?>(nil)
@@ -50,6 +53,7 @@ import Testing
                         settings.application.publicURL = "http://127.0.0.1:\(port)"
                         settings.secrets = .init(current: KeyringTests.key("1"), previous: [])
                         settings.subscriptions.everywhere.online = ["ONCRMDEALADD"]
+                        settings.subscriptions.everywhere.offline = offline
                         let settings = settings
                         known.withLock { $0 = settings }
                     },
@@ -91,6 +95,18 @@ import Testing
                 refreshedAt: WallClock.now().milliseconds
             )
             portal.applicationTokens = .init(digests: [digest])
+        }
+    }
+
+    @Test func `what is bound offline is drained by the replica that owns the work`() async throws {
+        try await Self.with(offline: ["ONCRMLEADADD"]) { stage in
+            try await Self.install(stage)
+            try await wait(for: "drained; \(stage.bridge.logs.lines.suffix(5))", within: .seconds(30)) {
+                stage.standIn.offlineSummary(of: "1")?.cleared == 7
+            }
+            #expect(stage.bridge.metric("offline_rows_total", [("outcome", "delivered")]) == 7)
+            _ = try await stage.bridge.get("/metrics")
+            #expect(stage.bridge.metric("offline_rows_held") == 0 && stage.bridge.metric("offline_lag_seconds") == 0)
         }
     }
 

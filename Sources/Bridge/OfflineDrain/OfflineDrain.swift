@@ -1,5 +1,9 @@
+internal import Bitrix24
 package import Bitrix24REST
+internal import Locks
 package import Logging
+internal import Metrics
+internal import Synchronization
 
 /// Empties the queues of offline events of all portals into Kafka, done by whichever replica owns the REST work.
 package final class OfflineDrain: Sendable {
@@ -32,39 +36,116 @@ package final class OfflineDrain: Sendable {
         package var error: PortalReport.Fault?
     }
 
+    struct State {
+        var schedule: OfflineSchedule
+        /// By portal.
+        var orders: [String: [OfflineOrder]] = [:]
+        var gate = OfflineGate()
+        /// `nil`: nobody drains.
+        var wake: AsyncStream<Void>.Continuation?
+    }
+
     let settings: BridgeSettings
     let registry: PortalRegistry
     let client: RESTClient
     let signals: OfflineSignals
+    let conditions: OfflineConditions
+    let metrics: OfflineMetrics
+    let pace: OfflinePace
+    /// Milliseconds since 1970.
+    let now: @Sendable () -> Int64
     let logger: Logger
+    let sender: OfflineSender
+    let ledger = OfflineLedger()
+    let state: Guarded<State>
 
     package init(
         settings: BridgeSettings,
         registry: PortalRegistry,
         client: RESTClient,
         signals: OfflineSignals,
+        conditions: OfflineConditions = OfflineConditions(),
+        metrics: OfflineMetrics = OfflineMetrics(factory: NOOPMetricsHandler.instance),
+        pace: OfflinePace? = nil,
+        now: @escaping @Sendable () -> Int64 = { WallClock.now().milliseconds },
         logger: Logger
     ) {
+        let pace = pace ?? OfflinePace(settings)
         self.settings = settings
         self.registry = registry
         self.client = client
         self.signals = signals
+        self.conditions = conditions
+        self.metrics = metrics
+        self.pace = pace
+        self.now = now
         self.logger = logger
+        sender = OfflineSender(OfflineSender.Settings(settings), logger: logger)
+        state = Guarded(State(schedule: OfflineSchedule(pace)))
     }
-
-    /// Drains until it is cancelled.
-    package func run() async {}
 
     /// Drains one portal before all others, and waits until its queue was seen empty, it failed, or `patience` is over;
     /// then draining goes on by itself.
     ///
     /// - Parameter since: Milliseconds since 1970: recover. Rows that others have reserved and those marked as erroneous are
     ///   taken as well, if they were changed since. `nil`: rows that wait.
-    package func drain(_ memberID: String, since: Int64?, patience: Duration) async -> Result { Result() }
+    package func drain(_ memberID: String, since: Int64?, patience: Duration) async -> Result {
+        guard let portal = registry.portal(memberID), portal.queues(settings) != nil else {
+            return Result(error: Self.noQueue)
+        }
+        let (order, now) = (OfflineOrder(since: since), now())
+        let wake = state.withLock { state -> AsyncStream<Void>.Continuation? in
+            guard let wake = state.wake else { return nil }
+            state.orders[memberID, default: []].append(order)
+            state.schedule.notice(portal, now)
+            state.schedule.ordered(memberID, now)
+            return wake
+        }
+        guard let wake else { return Result(error: Self.notOwner) }
+        wake.yield()
+        await order.wait(patience)
+        var result = order.result
+        if !result.isEmpty, result.error == nil, let reason = state.withLock({ $0.gate.reason }) {
+            result.error = .init(code: "paused", message: "draining waits: \(reason)")
+        }
+        return result
+    }
 
     /// `nil`: the portal has no queue that is drained, or nobody runs this.
-    package func standing(of memberID: String) -> Standing? { nil }
+    package func standing(of memberID: String) -> Standing? {
+        let (isKnown, nextAt) = state.withLock { state in
+            (state.wake != nil && state.schedule.knows(memberID), state.schedule.nextAt(of: memberID))
+        }
+        guard isKnown else { return nil }
+        var standing = ledger[memberID] ?? Standing()
+        standing.nextAt = nextAt
+        return standing
+    }
 
     /// All portals with offline events are drained at once, before anything else that waits.
-    package func drainAll(because reason: String) {}
+    package func drainAll(because reason: String) {
+        let now = now()
+        let wake = state.withLock { state in
+            for memberID in state.schedule.memberIDs { state.schedule.ordered(memberID, now) }
+            return state.wake
+        }
+        logger.info("all offline queues are drained", metadata: ["reason": "\(reason)"])
+        wake?.yield()
+    }
+
+    /// For a scrape.
+    var waiting: OfflineWaiting {
+        let now = now()
+        let (due, forRate, isClosed) = state.withLock { state in
+            let waiting = state.schedule.waiting(now)
+            return (waiting.due, waiting.forRate, state.gate.reason != nil)
+        }
+        let sums = ledger.sums
+        return OfflineWaiting(
+            lag: sums.oldestChangeAt.map { Double(max(0, now - $0)) / 1000 } ?? 0,
+            heldRows: sums.held,
+            portals: [.budget: forRate, .turn: isClosed ? 0 : due, .gate: isClosed ? due : 0],
+            callsLeft: ledger.memberIDs.map { client.budget(of: $0).calls }.min()
+        )
+    }
 }

@@ -2,12 +2,18 @@ internal import AsyncHTTPClient
 internal import Bitrix24REST
 internal import CoreMetrics
 internal import Journal
+internal import Locks
 internal import Logging
 internal import ServiceLifecycle
+internal import Synchronization
 
 /// What calls portals, if the settings name an application: one client for all calls, and the work of whoever owns it.
 struct RESTServices: Sendable {
-    let metrics: RESTWorkMetrics
+    private let metrics: RESTWorkMetrics
+    private let offlineMetrics: OfflineMetrics
+    /// Set while this replica drains.
+    private let drain = OfflineDrainBox()
+    private let conditions: OfflineConditions
     private let settings: BridgeSettings
     private let keyring: Keyring
     private let http: HTTPClient
@@ -20,6 +26,7 @@ struct RESTServices: Sendable {
         _ settings: BridgeSettings,
         _ keyring: Keyring,
         _ signals: OfflineSignals,
+        _ conditions: OfflineConditions,
         _ offlineStatus: OfflineStatusBox,
         _ surroundings: BridgeServices.Surroundings
     ) {
@@ -27,8 +34,10 @@ struct RESTServices: Sendable {
         self.settings = settings
         self.keyring = keyring
         self.signals = signals
+        self.conditions = conditions
         self.offlineStatus = offlineStatus
         metrics = RESTWorkMetrics(factory: surroundings.metrics)
+        offlineMetrics = OfflineMetrics(factory: surroundings.metrics)
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings.restSettings.httpConfiguration)
         logger = surroundings.logger
     }
@@ -43,8 +52,12 @@ struct RESTServices: Sendable {
             registry: registry,
             client: client,
             signals: signals,
+            conditions: conditions,
+            metrics: offlineMetrics,
             logger: logger
         )
+        self.drain.set(drain)
+        defer { self.drain.set(nil) }
         let work = RESTWork(
             settings: settings,
             registry: registry,
@@ -76,6 +89,12 @@ struct RESTServices: Sendable {
         }
     }
 
+    /// For a scrape.
+    func setGauges(_ registry: PortalRegistry) {
+        metrics.setGauges(registry)
+        offlineMetrics.setGauges(drain.current, burst: settings.application.callBurst)
+    }
+
     /// Looks for times in which no event came. Ends after whoever takes events.
     func receptionWatch(_ journal: Journal) -> any Service {
         ReceptionWatch(settings: settings, journal: journal, signals: signals, metrics: metrics, logger: logger)
@@ -95,6 +114,15 @@ struct RESTServices: Sendable {
             try? await http.shutdown()
         }
     }
+}
+
+/// The drain of the replica that owns the work. Any thread.
+private final class OfflineDrainBox: Sendable {
+    private let drain = Guarded<OfflineDrain?>(nil)
+
+    var current: OfflineDrain? { drain.withLock { $0 } }
+
+    func set(_ new: OfflineDrain?) { drain.withLock { $0 = new } }
 }
 
 extension BridgeSettings {

@@ -11,6 +11,7 @@ struct Reconciler: Sendable {
         var failures: [(binding: EventBinding, error: RESTError)] = []
         /// Of all bindings of the bridge that exist now.
         var handlers: [String] = []
+        /// Those of offline bindings that were taken away are among them: their queues may hold something still.
         var connectors: [String] = []
 
         var drift: Int { missing.count + surplus.count }
@@ -88,7 +89,7 @@ struct Reconciler: Sendable {
         outcome.surplus = last.unbind
         let own = present.filter(ownership.owns)
         outcome.handlers = Set(own.compactMap(\.handler) + [desired.handler]).sorted()
-        outcome.connectors = Set(own.filter(\.isOffline).map(\.connector)).sorted()
+        outcome.connectors = Set((own + unbind).filter(\.isOffline).map(\.connector)).sorted()
         return outcome
     }
 

@@ -167,7 +167,7 @@ extension MetricsRegistry {
     /// A registry that knows what the bridge's metrics mean.
     static func forBridge() -> MetricsRegistry {
         let registry = MetricsRegistry()
-        for (name, text) in BridgeMetrics.descriptions + RESTWorkMetrics.descriptions {
+        for (name, text) in BridgeMetrics.descriptions + RESTWorkMetrics.descriptions + OfflineMetrics.descriptions {
             registry.help(BridgeMetrics.prefix + name, text)
         }
         let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

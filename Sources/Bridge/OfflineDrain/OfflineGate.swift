@@ -1,0 +1,42 @@
+/// What keeps the drain from beginning anything, beside its own producer. A test has its own.
+package struct OfflineConditions: Sendable {
+    /// `nil`: brokers can be reached, as far as the shipper knows.
+    package var brokersUnreachable: @Sendable () -> String?
+    /// Of the main journal: 0 is empty, 1 is full.
+    package var journalFill: @Sendable () -> Double
+
+    package init(
+        brokersUnreachable: @escaping @Sendable () -> String? = { nil },
+        journalFill: @escaping @Sendable () -> Double = { 0 }
+    ) {
+        self.brokersUnreachable = brokersUnreachable
+        self.journalFill = journalFill
+    }
+}
+
+/// Whether new turns may begin: events that are pushed come first, and what Kafka does not take is better left in the portals.
+/// Pure.
+struct OfflineGate: Sendable {
+    enum Change: Sendable, Equatable {
+        case closed(String)
+        case opened
+    }
+
+    /// Of the journal, in parts of it.
+    static let closesAt = 0.25
+    static let opensAt = 0.20
+
+    /// Why it is closed.
+    private(set) var reason: String?
+
+    mutating func observe(trouble: String?, fill: Double) -> Change? {
+        let isFull = fill >= (reason == nil ? Self.closesAt : Self.opensAt)
+        let now = trouble ?? (isFull ? "the journal is \(Int(fill * 100)) % full" : nil)
+        defer { reason = now }
+        switch (reason, now) {
+        case (nil, let reason?): return .closed(reason)
+        case (_?, nil): return .opened
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,36 @@
+internal import Locks
+internal import Synchronization
+
+/// What the portals' queues look like to the owner. Any thread.
+final class OfflineLedger: Sendable {
+    struct Sums: Sendable, Equatable {
+        var held = 0
+        /// Milliseconds since 1970.
+        var oldestChangeAt: Int64?
+    }
+
+    private let standings = Guarded<[String: OfflineDrain.Standing]>([:])
+
+    /// Called by the portal's turn, and so by one thread at a time for each portal.
+    func change(_ memberID: String, _ body: (inout OfflineDrain.Standing) -> Void) {
+        var standing = self[memberID] ?? OfflineDrain.Standing()
+        body(&standing)
+        let changed = standing
+        standings.withLock { $0[memberID] = changed }
+    }
+
+    func forget(_ memberID: String) { standings.withLock { $0[memberID] = nil } }
+
+    subscript(memberID: String) -> OfflineDrain.Standing? { standings.withLock { $0[memberID] } }
+
+    var memberIDs: [String] { standings.withLock { Array($0.keys) } }
+
+    var sums: Sums {
+        standings.withLock { standings in
+            standings.values.reduce(into: Sums()) { sums, standing in
+                sums.held += standing.held
+                sums.oldestChangeAt = [sums.oldestChangeAt, standing.oldestChangeAt].compactMap { $0 }.min()
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+internal import Bitrix24REST
+
+/// Which portal is drained next, and why. Pure; times are milliseconds since 1970.
+///
+/// Among those that are due the longest due comes first. Who is heard of counts as due for `signalLead` already, and who is
+/// ordered for `orderLead`: so they come before others, and no other waits for ever.
+struct OfflineSchedule: Sendable {
+    enum Trigger: String, Sendable, CaseIterable { case signal, timer, start, order, recovery }
+
+    struct Turn: Sendable {
+        let memberID: String
+        let work: OfflineWork
+        /// `nil`: it goes on with what began earlier.
+        let trigger: Trigger?
+    }
+
+    private struct Entry: Sendable {
+        var work: OfflineWork
+        /// A portal is looked at as soon as it is known.
+        var startAt: Int64?
+        var signalledAt: Int64?
+        var orderedAt: Int64?
+        /// There is more.
+        var moreAt: Int64?
+        var lookAt: Int64?
+        var failures = 0
+        var notBefore = Int64.min
+        /// Bitrix24 refuses, and until then it is not asked.
+        var deniedUntil: Int64?
+        /// Until the portal's rate has enough for a turn.
+        var rateAt = Int64.min
+        var occasion: Occasion?
+        /// Its queues are gone; forgotten after its turn.
+        var isGone = false
+    }
+
+    /// A new one makes earlier failures meaningless.
+    private struct Occasion: Equatable {
+        var installedAt: Int64?
+        var sealed: String?
+
+        init(_ portal: RegisteredPortal) {
+            installedAt = portal.installation?.installedAt
+            sealed = portal.authorization?.sealed?.text
+        }
+    }
+
+    let pace: OfflinePace
+    private var agenda: Agenda<Entry>
+
+    init(_ pace: OfflinePace) {
+        self.pace = pace
+        agenda = Agenda(width: pace.width)
+    }
+
+    var memberIDs: [String] { Array(agenda.memberIDs) }
+    var hasRoom: Bool { agenda.hasRoom }
+
+    func knows(_ memberID: String) -> Bool { agenda[memberID] != nil }
+
+    /// When it is looked at next at the latest.
+    func nextAt(of memberID: String) -> Int64? {
+        guard let entry = agenda[memberID] else { return nil }
+        return due(entry)?.at
+    }
+
+    /// How many are due, and how many of others wait for their rate.
+    func waiting(_ now: Int64) -> (due: Int, forRate: Int) {
+        (agenda.waiting(now), agenda.memberIDs.count { (agenda[$0]?.rateAt ?? .min) > now })
+    }
+
+    // MARK: What happens
+
+    /// A portal that has queues, as it is in the registry today.
+    mutating func notice(_ portal: RegisteredPortal, _ now: Int64) {
+        let memberID = portal.memberID
+        let occasion = Occasion(portal)
+        var entry = agenda[memberID] ?? Entry(work: OfflineWork(pace), startAt: now)
+        if let known = entry.occasion, known.installedAt != occasion.installedAt, !agenda.isBusy(memberID) {
+            // What was reserved went with the installation.
+            entry = Entry(work: OfflineWork(pace), startAt: now, orderedAt: entry.orderedAt)
+        } else if let known = entry.occasion, known != occasion {
+            // During its turn it is the drain's own client that renews tokens.
+            if !agenda.isBusy(memberID) {
+                (entry.failures, entry.notBefore) = (0, .min)
+                if entry.deniedUntil != nil { (entry.deniedUntil, entry.startAt) = (nil, now) }
+            }
+        } else if entry.occasion == nil, let denied = portal.offline {
+            entry.deniedUntil = nextTry(after: denied, occasion, now)
+        }
+        entry.occasion = occasion
+        entry.isGone = false
+        put(entry, memberID)
+    }
+
+    /// Each day at the time at which it was refused first, whoever owns the work.
+    private func nextTry(after denied: RegisteredPortal.Offline, _ occasion: Occasion, _ now: Int64) -> Int64? {
+        if let installedAt = occasion.installedAt, installedAt > denied.deniedSince { return nil }
+        let age = max(0, now - denied.deniedSince)
+        return now + pace.deniedRetry - age % max(pace.deniedRetry, 1)
+    }
+
+    mutating func forget(_ memberID: String) {
+        guard agenda.isBusy(memberID), var entry = agenda[memberID] else { return agenda.forget(memberID) }
+        entry.isGone = true
+        put(entry, memberID)
+    }
+
+    /// Somebody said that there is something. What is known already counts from its first time.
+    mutating func signalled(_ memberID: String, _ now: Int64) {
+        change(memberID) { $0.signalledAt = $0.signalledAt ?? now }
+    }
+
+    mutating func ordered(_ memberID: String, _ now: Int64) {
+        change(memberID) { $0.orderedAt = $0.orderedAt ?? now }
+    }
+
+    private mutating func change(_ memberID: String, _ body: (inout Entry) -> Void) {
+        guard var entry = agenda[memberID] else { return }
+        body(&entry)
+        put(entry, memberID)
+    }
+
+    private mutating func put(_ entry: Entry, _ memberID: String) {
+        agenda[memberID] = entry
+        agenda.schedule(memberID, at: entry.isGone ? nil : due(entry)?.at)
+    }
+
+    private func due(_ entry: Entry) -> (at: Int64, trigger: Trigger?)? {
+        if let orderedAt = entry.orderedAt { return (max(orderedAt - pace.orderLead, entry.rateAt), .order) }
+        if let deniedUntil = entry.deniedUntil { return (max(deniedUntil, entry.rateAt), .timer) }
+        var causes: [(at: Int64, trigger: Trigger?)] = []
+        if let at = entry.signalledAt { causes.append((at - pace.signalLead, .signal)) }
+        if let at = entry.startAt { causes.append((at, .start)) }
+        if let at = entry.moreAt { causes.append((at, nil)) }
+        if let at = entry.lookAt { causes.append((at, .timer)) }
+        // A time in the past that means at once does not put a portal before those that have waited.
+        if let at = entry.work.nextAt, at > .min { causes.append((at, nil)) }
+        if entry.work.recoverAt > .min { causes.append((entry.work.recoverAt, .recovery)) }
+        guard let first = causes.min(by: { $0.at < $1.at }) else { return nil }
+        return (max(first.at, entry.notBefore, entry.rateAt), first.trigger)
+    }
+
+    // MARK: Turns
+
+    /// Whose turn it is, if anybody's: he is busy from now on. Who has too little left of his rate is put off.
+    mutating func next(_ now: Int64, budget: (String) -> CallBudget) -> Turn? {
+        while let memberID = agenda.takeNext(now) {
+            guard var entry = agenda[memberID] else {
+                agenda.finished(memberID)
+                continue
+            }
+            let left = budget(memberID)
+            let wait = pace.wait(for: (left.calls, left.wait))
+            guard wait == 0 else {
+                entry.rateAt = now + wait
+                agenda.finished(memberID)
+                put(entry, memberID)
+                continue
+            }
+            let trigger = due(entry)?.trigger
+            // What is said during the turn makes another follow.
+            (entry.signalledAt, entry.orderedAt, entry.startAt, entry.moreAt) = (nil, nil, nil, nil)
+            (entry.lookAt, entry.rateAt) = (nil, .min)
+            agenda[memberID] = entry
+            return Turn(memberID: memberID, work: entry.work, trigger: trigger)
+        }
+        return nil
+    }
+
+    mutating func finished(
+        _ memberID: String,
+        _ work: OfflineWork,
+        _ ending: OfflineEnding,
+        _ portal: RegisteredPortal?,
+        _ now: Int64
+    ) {
+        agenda.finished(memberID)
+        guard var entry = agenda[memberID], !entry.isGone, let portal else { return agenda.forget(memberID) }
+        entry.work = work
+        entry.lookAt = pace.nextLook(of: memberID, after: now)
+        // Tokens that were renewed on the way are no reason to begin anew.
+        if entry.occasion?.installedAt == portal.installation?.installedAt { entry.occasion = Occasion(portal) }
+        switch ending {
+        case .empty, .full: (entry.failures, entry.notBefore, entry.deniedUntil) = (0, .min, nil)
+        case .more:
+            (entry.failures, entry.notBefore, entry.deniedUntil) = (0, .min, nil)
+            entry.moreAt = now
+        case .failed(_, _, isDenied: true): entry.deniedUntil = now + pace.deniedRetry
+        case .failed, .unsent:
+            entry.failures += 1
+            entry.notBefore = now + pace.retry(after: entry.failures)
+            entry.moreAt = now
+        case .cancelled: break
+        }
+        // What Kafka has is to be told to the portal as soon as its turn comes.
+        if entry.work.nextAt == .min || entry.work.recoverAt == .min { entry.moreAt = entry.moreAt ?? now }
+        put(entry, memberID)
+    }
+
+    /// In a row.
+    func failures(at memberID: String) -> Int { agenda[memberID]?.failures ?? 0 }
+}

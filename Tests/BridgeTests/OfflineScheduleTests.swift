@@ -1,0 +1,189 @@
+import Testing
+
+@testable import Bitrix24REST
+@testable import Bridge
+
+/// Whose turn it is, without portals.
+@Suite struct OfflineScheduleTests {
+    private static let now: Int64 = 2_000_000_000_000
+    private static let rich: @Sendable (String) -> CallBudget = { _ in CallBudget(calls: 50, wait: .zero) }
+
+    private static func pace(_ adjust: (inout OfflinePace) -> Void = { _ in }) throws -> OfflinePace {
+        var pace = OfflinePace(try SubscriptionSettingsTests.settings("subscriptions: {offline: [ONCRMDEALADD]}"))
+        pace.jitter = 0
+        pace.width = 1
+        pace.pollEvery = 600_000
+        adjust(&pace)
+        return pace
+    }
+
+    private static func portal(_ memberID: String, sealed: String = "1.k.AAAA") -> RegisteredPortal {
+        var portal = RegisteredPortal(memberID: memberID)
+        portal.installation = .init(
+            state: .installed,
+            domain: "p.bitrix24.com",
+            clientEndpoint: "https://p.bitrix24.com/rest/",
+            authorizationServer: "oauth.bitrix.info",
+            status: "L",
+            scope: ["crm"],
+            installedAt: now - 3_600_000
+        )
+        portal.authorization = .init(sealed: SealedText(text: sealed), accessExpiresAt: 0, refreshedAt: 0)
+        return portal
+    }
+
+    /// One that has looked at each of these portals, and has to look again in ten minutes.
+    private static func rested(_ portals: [String], _ pace: OfflinePace) -> OfflineSchedule {
+        var schedule = OfflineSchedule(pace)
+        for memberID in portals { schedule.notice(portal(memberID), now) }
+        while let turn = schedule.next(now, budget: rich) { end(turn, &schedule, now) }
+        return schedule
+    }
+
+    private static func end(
+        _ turn: OfflineSchedule.Turn,
+        _ schedule: inout OfflineSchedule,
+        _ now: Int64,
+        _ ending: OfflineEnding = .empty
+    ) {
+        var work = turn.work
+        work.recoverAt = now + 600_000
+        schedule.finished(turn.memberID, work, ending, portal(turn.memberID), now)
+    }
+
+    private static func turns(_ count: Int, _ schedule: inout OfflineSchedule, _ now: Int64) -> [String] {
+        var order: [String] = []
+        while order.count < count, let turn = schedule.next(now, budget: rich) {
+            order.append(turn.memberID)
+            end(turn, &schedule, now)
+        }
+        return order
+    }
+
+    @Test func `a signalled portal comes before those that have been due for less`() throws {
+        var schedule = Self.rested(["a", "b", "c"], try Self.pace())
+        let due = Self.now + 600_000
+        schedule.signalled("c", due + 20_000)
+        #expect(Self.turns(9, &schedule, due + 20_000) == ["c", "a", "b"])
+        schedule = Self.rested(["a", "b", "c"], try Self.pace())
+        schedule.signalled("c", due + 40_000)
+        #expect(Self.turns(9, &schedule, due + 40_000) == ["a", "b", "c"], "not for ever")
+        schedule = Self.rested(["a", "b", "c"], try Self.pace())
+        schedule.signalled("b", due + 40_000)
+        schedule.ordered("c", due + 40_000)
+        #expect(Self.turns(9, &schedule, due + 40_000) == ["c", "a", "b"], "a person waits")
+    }
+
+    @Test func `a signal during a turn makes another follow, and many make one`() throws {
+        var schedule = Self.rested(["a"], try Self.pace())
+        for _ in 0..<5 { schedule.signalled("a", Self.now) }
+        let next = schedule.next(Self.now, budget: Self.rich)
+        let turn = try #require(next)
+        #expect(turn.trigger == .signal && schedule.next(Self.now, budget: Self.rich) == nil, "one at a time")
+        for _ in 0..<5 { schedule.signalled("a", Self.now) }
+        Self.end(turn, &schedule, Self.now)
+        #expect(Self.turns(9, &schedule, Self.now) == ["a"])
+    }
+
+    @Test func `a portal with more rows lets the others pass`() throws {
+        var schedule = Self.rested(["big"], try Self.pace())
+        schedule.signalled("big", Self.now)
+        for index in 0..<50 { schedule.notice(Self.portal("p\(index)"), Self.now + 1) }
+        var order: [String] = []
+        for _ in 0..<60 {
+            guard let turn = schedule.next(Self.now + 2, budget: Self.rich) else { break }
+            order.append(turn.memberID)
+            Self.end(turn, &schedule, Self.now + 2, turn.memberID == "big" ? .more : .empty)
+        }
+        #expect(order.prefix(51).count { $0 == "big" } == 1)
+        #expect(order.suffix(9).allSatisfy { $0 == "big" })
+    }
+
+    @Test func `a portal without calls left is put off until it has enough`() throws {
+        let pace = try Self.pace {
+            $0.burst = 5
+            $0.callsPerSecond = 2
+        }
+        var schedule = Self.rested(["a", "b"], pace)
+        schedule.signalled("a", Self.now)
+        schedule.signalled("b", Self.now)
+        let poor: (String) -> CallBudget = {
+            $0 == "a" ? CallBudget(calls: 1, wait: .milliseconds(500)) : CallBudget(calls: 5, wait: .zero)
+        }
+        // Two for the turn and one for others are needed, so two more: one in half a second, one after as much again.
+        #expect(schedule.next(Self.now, budget: poor)?.memberID == "b")
+        #expect(schedule.nextAt(of: "a") == Self.now + 1000)
+        #expect(schedule.waiting(Self.now).forRate == 1)
+    }
+
+    @Test func `what is reserved under an unknown name is looked for at once`() throws {
+        var schedule = Self.rested(["a"], try Self.pace())
+        schedule.signalled("a", Self.now)
+        let next = schedule.next(Self.now, budget: Self.rich)
+        var work = try #require(next).work
+        work.recoverAt = .min
+        schedule.finished("a", work, .empty, Self.portal("a"), Self.now)
+        #expect(schedule.nextAt(of: "a") == Self.now)
+    }
+
+    @Test func `failures put a portal off for longer and longer, and a new authorisation ends that`() throws {
+        var schedule = Self.rested(["a"], try Self.pace())
+        for failures in 1...3 {
+            let at = Self.now + Int64(failures) * 100_000
+            schedule.signalled("a", at)
+            let next = schedule.next(at, budget: Self.rich)
+            let turn = try #require(next)
+            Self.end(turn, &schedule, at, .failed(code: "unreachable", words: "", isDenied: false))
+            #expect(schedule.nextAt(of: "a") == at + 5000 << Int64(failures - 1))
+            #expect(schedule.failures(at: "a") == failures)
+        }
+        schedule.notice(Self.portal("a", sealed: "1.k.BBBB"), Self.now + 300_000)
+        #expect(schedule.failures(at: "a") == 0)
+    }
+
+    @Test func `what Bitrix24 refuses is tried again daily, after an order or a new authorisation`() throws {
+        let pace = try Self.pace()
+        var schedule = Self.rested(["a"], pace)
+        schedule.signalled("a", Self.now)
+        let next = schedule.next(Self.now, budget: Self.rich)
+        let turn = try #require(next)
+        Self.end(turn, &schedule, Self.now, .failed(code: "wrong_license", words: "", isDenied: true))
+        schedule.signalled("a", Self.now)
+        #expect(schedule.nextAt(of: "a") == Self.now + pace.deniedRetry)
+        var ordered = schedule
+        ordered.ordered("a", Self.now)
+        #expect(ordered.next(Self.now, budget: Self.rich)?.trigger == .order)
+        schedule.notice(Self.portal("a", sealed: "1.k.BBBB"), Self.now)
+        #expect(Self.turns(1, &schedule, Self.now) == ["a"])
+        // Another owner keeps to the day.
+        var denied = Self.portal("a")
+        denied.offline = .init(deniedSince: Self.now - 100_000, code: "wrong_license", words: "")
+        var other = OfflineSchedule(pace)
+        other.notice(denied, Self.now)
+        #expect(other.nextAt(of: "a") == Self.now - 100_000 + pace.deniedRetry)
+    }
+
+    @Test func `without a timer a portal is looked at for what was forgotten only`() throws {
+        let pace = try Self.pace { $0.pollEvery = nil }
+        var schedule = OfflineSchedule(pace)
+        schedule.notice(Self.portal("a"), Self.now)
+        let next = schedule.next(Self.now, budget: Self.rich)
+        let turn = try #require(next)
+        #expect(turn.trigger == .start)
+        var work = turn.work
+        work.recoverAt = pace.nextRecovery(of: "a", after: Self.now)
+        schedule.finished("a", work, .empty, Self.portal("a"), Self.now)
+        #expect(schedule.nextAt(of: "a") == Self.now + 3_600_000)
+        #expect(schedule.next(Self.now + 3_600_000, budget: Self.rich)?.trigger == .recovery)
+    }
+
+    @Test func `the gate closes at a quarter and opens at a fifth`() {
+        var gate = OfflineGate()
+        #expect(gate.observe(trouble: nil, fill: 0.24) == nil)
+        #expect(gate.observe(trouble: nil, fill: 0.25) == .closed("the journal is 25 % full"))
+        #expect(gate.observe(trouble: nil, fill: 0.21) == nil && gate.reason != nil)
+        #expect(gate.observe(trouble: "away", fill: 0.1) == nil)
+        #expect(gate.observe(trouble: nil, fill: 0.19) == .opened)
+        #expect(gate.observe(trouble: "away", fill: 0) == .closed("away"))
+    }
+}
