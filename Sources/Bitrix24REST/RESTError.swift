@@ -17,6 +17,8 @@ package struct RESTError: Error, Sendable, Equatable, CustomStringConvertible {
         package static let operationTimeLimit = Code("operation_time_limit")
         package static let wrongLicense = Code("wrong_license")
         package static let eventNotFound = Code("error_event_not_found")
+        /// The portal has no Push & Pull server.
+        package static let serverError = Code("server_error")
         /// Nobody answered, or not in time.
         package static let unreachable = Code("unreachable")
         /// Something answered that is not Bitrix24's JSON.

@@ -13,6 +13,8 @@ package struct RESTSettings: Sendable, CustomStringConvertible, CustomDebugStrin
     package var portalTimeout: Duration = .seconds(65)
     /// For one call to an authorization server; for an exchange of tokens `portalTimeout`, if that is longer.
     package var authorizationTimeout: Duration = .seconds(20)
+    /// For one long poll of a Push & Pull server, which ends it itself after 40 to 60 s of silence.
+    package var pollTimeout: Duration = .seconds(120)
     package var connectTimeout: Duration = .seconds(10)
     /// Of one answer.
     package var maxAnswerBytes = 8 << 20

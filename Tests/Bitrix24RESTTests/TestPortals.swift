@@ -185,7 +185,7 @@ func withPortal(
 struct ConditionNotMet: Error {}
 
 func until(_ condition: () -> Bool) async throws {
-    let end = ContinuousClock.now + .seconds(10)
+    let end = ContinuousClock.now + .seconds(60)
     while !condition() {
         guard ContinuousClock.now < end else { throw ConditionNotMet() }
         try await Task.sleep(for: .milliseconds(2))

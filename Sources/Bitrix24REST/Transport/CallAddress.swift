@@ -15,9 +15,31 @@ struct CallAddress: Sendable {
             throw call.error(.forbiddenAddress, "a method's name has letters, digits, dots, '_' and '-' only")
         }
         let base = base.hasSuffix("/") ? base : base + "/"
-        url = base + (method ?? "")
+        try self.init(base, suffix: method ?? "", settings, call)
+    }
+
+    /// - Parameters:
+    ///   - endpoint: as an answer of the portal names it, with or without a query.
+    ///   - query: without a question mark.
+    /// - Throws: `forbiddenAddress`.
+    init(endpoint: String, query: String, settings: RESTSettings, of call: CallName) throws(RESTError) {
+        let mark = endpoint.firstIndex(of: "?") ?? endpoint.endIndex
+        let old = endpoint[mark...].dropFirst()
+        guard old.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) else {
+            throw call.error(.forbiddenAddress, "the address that the portal names has an unlawful query")
+        }
+        try self.init(
+            String(endpoint[..<mark]),
+            suffix: "?" + (old.isEmpty || old.hasSuffix("&") ? old : old + "&") + query,
+            settings,
+            call
+        )
+    }
+
+    private init(_ base: String, suffix: String, _ settings: RESTSettings, _ call: CallName) throws(RESTError) {
+        url = base + suffix
         if !settings.standIn.isEmpty {
-            guard base.hasPrefix(settings.standIn + "/"), !base.contains("/../") else {
+            guard base.hasPrefix(settings.standIn + "/"), !(base + "/").contains("/../") else {
                 throw call.error(.forbiddenAddress, "application.standIn is set, and the portal is not there")
             }
             host = nil

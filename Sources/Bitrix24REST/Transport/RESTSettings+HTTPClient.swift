@@ -11,10 +11,16 @@ extension RESTSettings {
     package var httpConfiguration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
-            timeout: .init(connect: TimeAmount(connectTimeout), read: TimeAmount(portalTimeout))
+            // No bound of its own for reading: `Transport` bounds each request as a whole, and a long poll is silent for longer
+            // than any call.
+            timeout: .init(connect: TimeAmount(connectTimeout))
         )
         configuration.httpVersion = .http1Only
         configuration.connectionPool.retryConnectionEstablishment = false
+        // One Push & Pull server holds a long poll of each of thousands of portals, and none may wait for another's to end, nor a
+        // call of a portal that is at the same host. What bounds calls is the portals' rates, and what bounds polls is one a
+        // portal.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 100_000
         // Before the other side hangs up: a refresh sent into that moment may be done without an answer.
         configuration.connectionPool.idleTimeout = .seconds(5)
         guard standIn.isEmpty else { return configuration }

@@ -9,6 +9,8 @@ struct Transport: Sendable {
         enum Body: Sendable {
             case form(String)
             case json(Data)
+            /// A GET.
+            case none
         }
 
         let call: CallName
@@ -19,13 +21,34 @@ struct Transport: Sendable {
         let secrets: [String]
     }
 
+    /// What came, whatever it says.
+    struct Received: Sendable {
+        let status: Int
+        let headers: HTTPHeaders
+        let body: Data
+    }
+
     let http: HTTPClient
     let settings: RESTSettings
 
     func post(_ request: Request) async throws(RESTError) -> Answer {
+        guard let received = try await send(request) else {
+            throw request.call.error(.unreachable, "no answer within \(request.timeout)")
+        }
+        return try Answer(
+            status: received.status,
+            body: received.body,
+            of: request.call,
+            words: SafeText(secrets: request.secrets)
+        )
+    }
+
+    /// - Returns: `nil` when the answer, or its last byte, was not there in time.
+    /// - Throws: `unreachable`, `forbiddenAddress`, `tooLarge`, `cancelled`.
+    func send(_ request: Request) async throws(RESTError) -> Received? {
         if Task.isCancelled { throw request.call.cancelled }
         let words = SafeText(secrets: request.secrets)
-        let result = await withTaskGroup(of: Result<Answer, RESTError>?.self) { group in
+        let result = await withTaskGroup(of: Result<Received, RESTError>?.self) { group in
             group.addTask { await exchange(request, words) }
             group.addTask {
                 try? await Task.sleep(for: request.timeout)
@@ -37,19 +60,20 @@ struct Transport: Sendable {
         }
         // A cancelled exchange may look like one that failed, or like an answer cut short.
         if Task.isCancelled, (try? result?.get()) == nil { throw request.call.cancelled }
-        guard let result else {
-            throw request.call.error(.unreachable, "no answer within \(request.timeout)")
-        }
-        return try result.get()
+        return try result?.get()
     }
 
-    private func exchange(_ request: Request, _ words: SafeText) async -> Result<Answer, RESTError> {
+    private func exchange(_ request: Request, _ words: SafeText) async -> Result<Received, RESTError> {
         do throws(RESTError) {
             try await request.address.check(settings, of: request.call)
             let response: HTTPClientResponse
             let body: ByteBuffer
             do {
-                response = try await http.execute(Self.head(request), timeout: TimeAmount(request.timeout))
+                // The timer above is the first to end.
+                response = try await http.execute(
+                    Self.head(request),
+                    timeout: TimeAmount(request.timeout + .seconds(5))
+                )
                 body = try await response.body.collect(upTo: settings.maxAnswerBytes)
             } catch is NIOTooManyBytesError {
                 throw request.call.error(.tooLarge, "answered with more than \(settings.maxAnswerBytes) bytes")
@@ -62,11 +86,10 @@ struct Transport: Sendable {
                 throw request.call.error(.forbiddenAddress, "the HTTP client followed a redirect, which it must not")
             }
             return .success(
-                try Answer(
+                Received(
                     status: Int(response.status.code),
-                    body: Data(body.readableBytesView),
-                    of: request.call,
-                    words: words
+                    headers: response.headers,
+                    body: Data(body.readableBytesView)
                 )
             )
         } catch {
@@ -86,6 +109,7 @@ struct Transport: Sendable {
         case .json(let data):
             head.headers.add(name: "Content-Type", value: "application/json")
             head.body = .bytes(ByteBuffer(bytes: data))
+        case .none: head.method = .GET
         }
         return head
     }

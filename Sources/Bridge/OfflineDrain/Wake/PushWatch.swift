@@ -7,7 +7,7 @@ internal import Logging
 struct PushWatch: Sendable {
     /// Follows one portal's channel until it is cancelled. See `PushChannel.follow`.
     typealias Follow =
-        @Sendable (_ memberID: String, _ signal: @Sendable (_ connector: String) -> Void) async throws(RESTError) ->
+        @Sendable (_ memberID: String, _ signal: @Sendable (_ connector: String?) -> Void) async throws(RESTError) ->
         Void
 
     struct Pace: Sendable {
