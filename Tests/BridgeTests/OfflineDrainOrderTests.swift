@@ -63,6 +63,22 @@ extension OfflineStage {
         }
     }
 
+    @Test func `however few calls a portal takes at once, what was forgotten is taken over in the end`() async throws {
+        try await OfflineStage.with(rows: 130) { stage in
+            let member = try stage.owner.member("1")
+            let client = stage.makeDrain().client
+            for _ in 0..<3 {
+                _ = try await client.reserveOfflineRows(.init(limit: 40), connector: "", of: member)
+            }
+            let drain = stage.makeDrain(rest: { rest in
+                rest.perSecond = 20
+                rest.burst = 1
+            })
+            try await stage.draining(drain) { _ in try await stage.waitUntilCleared() }
+            try await stage.expectAllInKafka(rows: 130)
+        }
+    }
+
     @Test func `a full journal closes the gate, and it is said once`() async throws {
         try await OfflineStage.with(rows: 5) { stage in
             stage.fill.withLock { $0 = 0.3 }

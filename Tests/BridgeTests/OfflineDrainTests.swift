@@ -82,8 +82,10 @@ import Testing
         }
     }
 
-    /// Where an owner may end: while it reserves, and while it clears.
-    static let faults: [(method: String, fault: Fault)] = ["event.offline.get", "event.offline.clear"].flatMap {
+    /// Where an owner may end: while it looks for what was forgotten, while it reserves, and while it clears.
+    static let faults: [(method: String, fault: Fault)] = [
+        "event.offline.list", "event.offline.get", "event.offline.clear",
+    ].flatMap {
         method in
         [Fault.answerLost, .dropped, .internalError].map { (method, $0) }
     }

@@ -66,6 +66,7 @@ final class OfflineSender: Sendable {
                     }
                 } catch {
                     inbox.abandonAll()
+                    if inbox.isStopped { break }
                     logger.error("no Kafka producer can be made for offline events", metadata: ["error": "\(error)"])
                     try? await Task.sleep(for: .seconds(5))
                 }

@@ -33,49 +33,52 @@ extension OfflineTurn {
         }
     }
 
-    /// Takes over what somebody has reserved and not cleared.
+    /// Takes over what somebody has reserved and not cleared. A turn that has to stop goes on where it was.
     mutating func recover() async throws(Stop) {
-        var filter: [String: JSONValue] = [">PROCESS_ID": ""]
         let isOrdered = recovery?.isListed == false
+        var filter: [String: JSONValue] = [">PROCESS_ID": ""]
         if isOrdered, now() < work.recoverAt, let since = recovery?.since {
             filter[">=TIMESTAMP_X"] = .string(Timestamp(milliseconds: since).rfc3339)
         }
-        for connector in connectors { try await recover(connector, filter) }
+        if work.search == nil { work.search = OfflineSearch(connectors: connectors) }
+        var pages = 0
+        while let search = work.search, let connector = search.connectors.first {
+            if let processID = search.found.first {
+                try await takeOver(processID, connector)
+                work.search?.found.removeFirst()
+            } else if pages == pace.listPages {
+                throw .enough
+            } else {
+                try await list(filter, connector, from: search.start)
+                pages += 1
+            }
+        }
+        work.search = nil
         if isOrdered { recovery?.isListed = true }
         work.recoverAt = pace.nextRecovery(of: memberID, after: now())
     }
 
-    private mutating func recover(_ connector: String, _ filter: [String: JSONValue]) async throws(Stop) {
-        var seen: Set<String> = []
-        var start = 0
-        var didRecover = false
-        for _ in 0..<pace.listPages {
-            try checkRate(pace.neededForTurn)
-            let listing: OfflineListing
-            do throws(RESTError) {
-                listing = try await client.offlineRows(
-                    filter: filter,
-                    start: start,
-                    connector: connector,
-                    of: memberID
-                )
-            } catch {
-                throw .rest(error)
-            }
-            let own = Set(work.held.lazy.filter { $0.connector == connector }.map(\.processID))
-            let foreign = Set(listing.rows.compactMap(\.processID)).subtracting(seen).subtracting(own)
-            for processID in foreign.sorted() {
-                seen.insert(processID)
-                try await takeOver(processID, connector)
-                didRecover = true
-            }
-            // What was taken over is gone from the list.
-            guard foreign.isEmpty else { continue }
-            guard let next = listing.next, listing.rows.contains(where: { $0.processID != nil }) else { return }
-            start = next
+    /// One page.
+    private mutating func list(_ filter: [String: JSONValue], _ connector: String, from start: Int) async throws(Stop) {
+        try checkRate(pace.neededForTurn)
+        let listing: OfflineListing
+        do throws(RESTError) {
+            listing = try await client.offlineRows(filter: filter, start: start, connector: connector, of: memberID)
+        } catch {
+            throw .rest(error)
         }
-        // Looked through as far as one turn does.
-        if didRecover { throw .enough }
+        let reserved = Set(listing.rows.compactMap(\.processID))
+        let own = work.held.lazy.filter { $0.connector == connector }.map(\.processID)
+        let foreign = reserved.subtracting(own).subtracting(work.search?.seen ?? [])
+        if !foreign.isEmpty {
+            // What is taken over is gone from the list: the same page comes again.
+            work.search?.found = foreign.sorted()
+            work.search?.seen.formUnion(foreign)
+        } else if let next = listing.next, next > start, !reserved.isEmpty {
+            work.search?.start = next
+        } else {
+            work.search?.nextConnector()
+        }
     }
 
     /// Reads a reservation again until nothing of it is left, or Kafka takes no more of it.

@@ -36,7 +36,7 @@ struct OfflineTurn {
         do throws(Stop) {
             for held in work.held { try await finish(held) }
             try await readHeldAgain()
-            if recovery?.isListed == false || now() >= work.recoverAt { try await recover() }
+            if recovery?.isListed == false || now() >= work.recoverAt || work.search != nil { try await recover() }
             var isEmpty = true
             for connector in connectors where try await !drain(connector) { isEmpty = false }
             if recovery?.isRead == false { try await drainErroneous() }

@@ -16,6 +16,21 @@ struct OfflineHeld: Sendable, Equatable {
     var rows: Int { confirmed.count + letters.count + unconfirmed }
 }
 
+/// How far the search for forgotten reservations has come, so that a portal with few calls left does not begin it anew.
+struct OfflineSearch: Sendable, Equatable {
+    /// Whose queues are not searched through, the one at hand first.
+    private(set) var connectors: [String]
+    /// The page at hand.
+    var start = 0
+    /// To be taken over, and all that was found.
+    var found: [String] = []
+    var seen: Set<String> = []
+
+    init(connectors: [String]) { self.connectors = connectors }
+
+    mutating func nextConnector() { self = OfflineSearch(connectors: Array(connectors.dropFirst())) }
+}
+
 /// What the owner remembers of one portal's queues from turn to turn. Nobody needs it after the owner's end: the next finds
 /// what is reserved by looking for it.
 struct OfflineWork: Sendable, Equatable {
@@ -24,6 +39,7 @@ struct OfflineWork: Sendable, Equatable {
     var limit: Int
     /// When to look next for what somebody has reserved and forgotten.
     var recoverAt = Int64.min
+    var search: OfflineSearch?
     /// When held rows are tried again.
     var heldAt = Int64.min
     private(set) var heldFailures = 0
