@@ -17,9 +17,9 @@ import Testing
         try await RunningBridge.with { bridge in
             var heard = bridge.bridge.signals.listen().makeAsyncIterator()
             try await bridge.take([event(), event("ONSOMETHINGNEW"), Self.wake()])
-            #expect(await heard.next() == memberID)
             try await bridge.waitForDelivery(of: 1, to: "offline")
             bridge.bridge.signals.deafen()
+            #expect(await heard.next() == memberID)
             #expect(await heard.next() == nil, "once, and of nothing else")
         }
     }
@@ -63,8 +63,8 @@ import Testing
             #expect(known.judge(waiting)?.records.count == 1)
         }
         #expect(unknown.admitted == 0 && known.admitted == 2)
-        #expect(await heard.next() == memberID)
         signals.deafen()
+        #expect(await heard.next() == memberID)
         #expect(await heard.next() == nil)
     }
 
