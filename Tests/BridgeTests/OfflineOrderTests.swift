@@ -32,7 +32,7 @@ import Testing
             #expect(queue.drained == 5 && queue.held == 2 && queue.deadLettered == 1 && queue.problem == "c")
             #expect(queue.emptyAt == 7 && queue.nextAt == 8)
             #expect(queue.onlineOnly == ["ONCRMDEALADD", "ONTASKADD"])
-            #expect(queue.callsLeft == 49, "the look was one of 50 calls")
+            #expect((49...50).contains(queue.callsLeft), "the look was one call, and the bucket may have leaked since")
             #expect(server.calls.map(\.path) == ["/portal/p/rest/batch"])
         }
     }
@@ -112,6 +112,31 @@ import Testing
                 try await wait(for: "the drain") { drain.calls.count == 1 }
             }
             #expect(try stage.portal("1").report == nil && stage.portal("1").order == order)
+        }
+    }
+
+    @Test func `who asks while another drains waits for that, and hears what he asked`() async throws {
+        let isOver = Guarded(false)
+        let drain = FakeDrain { _ in
+            try? await wait(for: "the end") { isOver.withLock { $0 } }
+            return .init(isEmpty: true)
+        }
+        try await OwnerStage.with(subscriptions: "{offline: [crm.lead]}") { stage in
+            try await stage.owning(drain: drain) {
+                try await stage.waitForConnection()
+                let member = try stage.member("1")
+                let orders = PortalOrders(stage.registry, patience: .seconds(2))
+                async let drained = orders.carryOut(.drain, at: member)
+                try await wait(for: "the drain") { drain.calls.count == 1 }
+                async let listed = orders.carryOut(.events, at: member)
+                // Longer than anybody would wait without a reason.
+                try await Task.sleep(for: .milliseconds(2500))
+                isOver.withLock { $0 = true }
+                guard case .report(let first) = await drained, case .report(let second) = await listed else {
+                    throw WaitingEnded()
+                }
+                #expect(first.drained?.isEmpty == true && second.events?.isEmpty == false)
+            }
         }
     }
 

@@ -76,7 +76,6 @@ package struct PortalOrders: Sendable {
         _ progress: Progress,
         _ isStopped: @Sendable () -> Bool
     ) async -> Answer {
-        let patience = patience + kind.ownersPatience
         func give() async throws(RegistryError) {
             let order = RegisteredPortal.Order(id: id, kind: kind, at: WallClock.now().milliseconds, since: since)
             try await self.give(order, to: memberID)
@@ -87,21 +86,32 @@ package struct PortalOrders: Sendable {
             return .nothing("the order could not be given: \(error)")
         }
         var answer = Answer.nothing("stopped before it was done")
+        // When it was its turn at the portal.
+        var placedAt: ContinuousClock.Instant?
         while !isStopped() {
             if let report = registry.portal(memberID)?.report, report.orderID == id {
                 await progress.made()
                 answer = (try? PortalReport(json: report.json)).map(Answer.report) ?? .nothing(Self.unreadable)
                 break
             }
-            guard let portal = registry.portal(memberID) else {
+            guard var portal = registry.portal(memberID) else {
                 answer = .nothing("the portal is not in the registry any more")
                 break
             }
             // Somebody else's order may have been there, or have taken its place.
             if portal.order?.id != id, !portal.awaitsAnswer(at: WallClock.now().milliseconds) {
                 try? await give()
+                portal = registry.portal(memberID) ?? portal
             }
-            guard await ContinuousClock.now - progress.last < patience else {
+            var patience = patience + kind.ownersPatience
+            if let order = portal.order, order.id == id {
+                if placedAt == nil { placedAt = .now }
+            } else if placedAt == nil {
+                // Somebody else's comes before, and takes its time as well.
+                patience += portal.order?.kind.ownersPatience ?? .zero
+            }
+            let last = await progress.last
+            guard ContinuousClock.now - max(last, placedAt ?? last) < patience else {
                 answer = .nothing(Self.nobody(patience))
                 break
             }
