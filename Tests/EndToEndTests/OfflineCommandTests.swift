@@ -71,6 +71,40 @@ import Testing
         }
     }
 
+    @Test func theStatusShowsEachPortalWithAQueueAndCountsTheOthers() async throws {
+        var subscriptions: [String: Any] = ["online": ["ONTASKADD"], "offline": ["crm.deal"]]
+        try await PortalScene.with(portals: 2, replicas: 1, subscriptions: subscriptions) { scene in
+            let (with, without) = (scene.portals.portals[0], scene.portals.portals[1])
+            subscriptions["portals"] = [["memberId": without, "offline": [String]()]]
+            scene.replicas[0].setup.settings["subscriptions"] = subscriptions
+            try scene.replicas[0].setup.write()
+            try await scene.replicas[0].startAndListen()
+            for portal in [with, without] { try await scene.install(portal, at: scene.replicas[0].port) }
+            try await scene.waitForStates(["connected": 2])
+            let file = scene.replicas[0].configuration
+            let table = try await runBridge(["offline", "status", "--config", file])
+            #expect(table.end == .exit(0), "\(table.output) \(table.errors)")
+            #expect(table.outputLines.count == 2 && table.outputLines.last?.hasPrefix(with) == true, "\(table.output)")
+            #expect(table.errors.contains("Without offline events: 1 portal."), "\(table.errors)")
+            #expect(table.errors.contains("waiting on 1 of 1 portals"), "\(table.errors)")
+
+            struct Row: Decodable {
+                struct Source: Decodable { let connector: String }
+
+                let memberId: String
+                let waiting: Int
+                let callsLeft: Int
+                let sources: [Source]
+                let onlineOnly: [String]
+            }
+            let json = try await runBridge(["offline", "status", "--json", "--portal", with, "--config", file])
+            let row = try JSONDecoder().decode(Row.self, from: Data(json.output.utf8))
+            #expect(row.memberId == with && row.waiting >= 0 && row.callsLeft > 0)
+            #expect(row.sources.map(\.connector) == [""] && row.onlineOnly == ["ONTASKADD"])
+            try await scene.replicas[0].stop()
+        }
+    }
+
     @Test func whatNoQueueHasIsSaidToBeLostAndWhatToDoInstead() async throws {
         let subscriptions: [String: Any] = ["online": ["ONCRMDEALUPDATE", "ONTASKADD"]]
         try await PortalScene.with(portals: 1, replicas: 1, subscriptions: subscriptions) { scene in

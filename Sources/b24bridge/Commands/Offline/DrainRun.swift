@@ -55,19 +55,14 @@ struct DrainRun {
     func sayFaults() {
         PortalAnswer.sayFaults(
             zip(portals, outcomes).map { portal, outcome in
-                PortalAnswer(portal, error: outcome.error ?? (outcome.isStuck ? Self.stuck : nil))
+                PortalAnswer(portal, error: outcome.fault)
             }
         )
     }
 
-    private static let stuck = PortalReport.Fault(
-        code: "no_progress",
-        message: "no row could be fetched; b24bridge offline status shows how many calls are left, and /status of the "
-            + "bridge whether it pauses"
-    )
-
     /// The last line.
     var words: String {
+        if outcomes.isEmpty { return "nothing; no portal has offline events" }
         let rows = outcomes.reduce(0) { $0 + $1.rows }
         let dead = outcomes.reduce(0) { $0 + $1.deadLettered }
         let empty = outcomes.count(where: \.isEmpty)
@@ -98,11 +93,13 @@ struct DrainRun {
             let others = portals.count > 3 ? " and \(portals.count - 3) more" : ""
             text += "  \(codes.joined(separator: ", "))\n    at \(portals.prefix(3).joined(separator: ", "))\(others)\n"
         }
-        text +=
-            "Read instead the objects that were changed since \(since), by their list methods with a filter by the date of "
-            + "change:\ncrm.deal.list with filter[>=DATE_MODIFY], crm.item.list with filter[>=updatedTime], tasks.task.list with "
-            + "filter[>=CHANGED_DATE]. What was deleted\nis in no list. Events that are declared in subscriptions.offline are kept "
-            + "the next time.\n"
+        text += """
+            Read instead the objects that were changed since \(since), by their list methods with a filter by the date of
+            change: crm.deal.list with filter[>=DATE_MODIFY], crm.item.list with filter[>=updatedTime], tasks.task.list with
+            filter[>=CHANGED_DATE]. What was deleted is in no list. Events that are declared in subscriptions.offline are kept
+            the next time.
+
+            """
         return text
     }
 }
@@ -111,7 +108,15 @@ extension DrainRounds.Outcome {
     /// Empty, or nothing more will come of it now.
     fileprivate var isDone: Bool { isEmpty || isStuck || error != nil }
 
-    fileprivate var queue: String { isEmpty ? "empty" : error != nil || isStuck ? "failed" : "more is left" }
+    fileprivate var fault: PortalReport.Fault? {
+        error ?? (isStuck ? PortalReport.Fault(code: "no_progress", message: Self.noProgress) : nil)
+    }
+
+    private static let noProgress =
+        "no row could be fetched; b24bridge offline status shows how many calls are left, and /status of the bridge whether it "
+        + "pauses"
+
+    fileprivate var queue: String { isEmpty ? "empty" : fault != nil ? "failed" : "more is left" }
 }
 
 private struct DrainJSON: Encodable {
@@ -130,6 +135,6 @@ private struct DrainJSON: Encodable {
         (rows, recovered, deadLettered) = (outcome.rows, outcome.recovered, outcome.deadLettered)
         empty = outcome.isEmpty
         onlineOnly = outcome.onlineOnly
-        error = outcome.error
+        error = outcome.fault
     }
 }
