@@ -85,7 +85,6 @@ package struct BridgeServices: Sendable {
         let logger = surroundings.logger
         let keyring = Keyring(settings.secrets)
         let signals = OfflineSignals()
-        let offlineStatus = OfflineStatusBox()
         let statusBox = ShipperStatusBox()
         let conditions = OfflineConditions(
             // Nobody tells that they are back but their answers, so it counts only while something waits for them.
@@ -98,7 +97,7 @@ package struct BridgeServices: Sendable {
                 return JournalFill(heldBytes: statistics.heldBytes, limitBytes: statistics.maxBytes).ratio
             }
         )
-        let rest = RESTServices(settings, keyring, signals, conditions, offlineStatus, surroundings)
+        let rest = RESTServices(settings, keyring, signals, conditions, surroundings)
         let registry = RegistryServices(settings, keyring, portals, health, signals, surroundings) {
             await rest?.work($0)
         }
@@ -161,7 +160,7 @@ package struct BridgeServices: Sendable {
             senders: senders,
             registry: registry?.parts,
             installations: installations,
-            offline: offlineStatus,
+            offline: { rest?.offlineStatus },
             journal: journals.main,
             parked: journals.parked,
             shipper: statusBox,

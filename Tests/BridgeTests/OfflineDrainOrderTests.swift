@@ -127,7 +127,7 @@ extension OfflineStage {
                 try stage.add(500)
                 let result = await drain.drain(member, since: nil, patience: .seconds(20))
                 #expect(result.rows == 500 && result.isEmpty && result.error == nil)
-                #expect(await drain.drain("nobody", since: nil, patience: .seconds(1)).error?.code == "no_queue")
+                #expect(await drain.drain("nobody", since: nil, patience: .seconds(1)).error?.code == "not_connected")
                 try stage.add(5)
                 drain.drainAll(because: "a test")
                 try await stage.waitUntilCleared()

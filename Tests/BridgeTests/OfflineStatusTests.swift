@@ -17,10 +17,6 @@ import Testing
     }
 
     @Test func `only whoever drains tells of it, and the page in words`() async throws {
-        let box = OfflineStatusBox()
-        #expect(box.current == nil)
-        box.publish(OfflineStatus())
-        #expect(box.current == OfflineStatus())
         try await Kafka.withCluster { cluster in
             try await RunningBridge.with(servers: cluster.bootstrapServers) { bridge in
                 var report = try await bridge.status()

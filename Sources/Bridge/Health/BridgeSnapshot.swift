@@ -16,7 +16,8 @@ struct BridgeSnapshot: Sendable {
     let registry: RegistryParts?
     let installations: Installations?
     /// What it says of itself; nothing where this replica drains no queues.
-    let offline: OfflineStatusBox
+    /// `nil`: this replica does not drain queues of offline events.
+    let offline: @Sendable () -> OfflineStatus?
     let journal: Journal
     let parked: Journal
     let shipper: ShipperStatusBox
@@ -47,7 +48,7 @@ struct BridgeSnapshot: Sendable {
                     waitingBytes: $0.waitingRoom.bytes
                 )
             },
-            offline: offline.current.map {
+            offline: offline().map {
                 StatusReport.OfflinePart(
                     $0,
                     denied: registry?.registry.census().states[.offlineDenied] ?? 0,

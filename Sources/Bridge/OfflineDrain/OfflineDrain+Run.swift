@@ -52,9 +52,9 @@ extension OfflineDrain {
         message: "this replica does not drain offline events any more; ask again"
     )
 
-    static let noQueue = PortalReport.Fault(
-        code: "no_queue",
-        message: "the portal has no queue that is drained: it is not connected, or no event is declared offline"
+    static let notConnected = PortalReport.Fault(
+        code: "not_connected",
+        message: "the portal cannot be called, or its events are not bound yet; see b24bridge portals show"
     )
 
     // MARK: What is to be done
@@ -110,7 +110,7 @@ extension OfflineDrain {
         if let trigger = begun.trigger { metrics.began(trigger) }
         guard let portal = registry.portal(memberID), let connectors = portal.queues(settings) else {
             let orders = state.withLock { $0.orders.removeValue(forKey: memberID) ?? [] }
-            for order in orders { order.finish(isEmpty: false, Self.noQueue) }
+            for order in orders { order.finish(isEmpty: false, Self.notConnected) }
             return finish(memberID, begun.work, .cancelled, nil)
         }
         let orders = state.withLock { $0.orders[memberID] ?? [] }
@@ -222,21 +222,5 @@ extension OfflineDrain {
             "offline events could not be drained; it is tried again",
             metadata: ["portal": "\(memberID)", "error": "\(words)"]
         )
-    }
-}
-
-extension RegisteredPortal {
-    /// Source keys of the queues that are to be drained, the declared one first. `nil`: there are none, or they cannot be called.
-    func queues(_ settings: BridgeSettings) -> [String]? {
-        guard let installation, installation.state == .installed,
-            let authorization, authorization.needed == nil, authorization.sealed != nil,
-            let bindings, bindings.installedAt >= installation.installedAt
-        else { return nil }
-        let declared = settings.subscriptions.declared(for: memberID)
-        var connectors = declared.offline.isEmpty ? [] : [declared.authConnector]
-        for connector in bindings.connectors ?? [] where !connectors.contains(connector) {
-            connectors.append(connector)
-        }
-        return connectors.isEmpty ? nil : connectors
     }
 }

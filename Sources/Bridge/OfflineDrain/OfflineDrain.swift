@@ -91,7 +91,7 @@ package final class OfflineDrain: Sendable {
     ///   taken as well, if they were changed since. `nil`: rows that wait.
     package func drain(_ memberID: String, since: Int64?, patience: Duration) async -> Result {
         guard let portal = registry.portal(memberID), portal.queues(settings) != nil else {
-            return Result(error: Self.noQueue)
+            return Result(error: Self.notConnected)
         }
         let (order, now) = (OfflineOrder(since: since), now())
         let wake = state.withLock { state -> AsyncStream<Void>.Continuation? in

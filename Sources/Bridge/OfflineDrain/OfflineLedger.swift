@@ -4,7 +4,9 @@ internal import Synchronization
 /// What the portals' queues look like to the owner. Any thread.
 final class OfflineLedger: Sendable {
     struct Sums: Sendable, Equatable {
+        var drained = 0
         var held = 0
+        var deadLettered = 0
         /// Milliseconds since 1970.
         var oldestChangeAt: Int64?
     }
@@ -28,7 +30,9 @@ final class OfflineLedger: Sendable {
     var sums: Sums {
         standings.withLock { standings in
             standings.values.reduce(into: Sums()) { sums, standing in
+                sums.drained += standing.drained
                 sums.held += standing.held
+                sums.deadLettered += standing.deadLettered
                 sums.oldestChangeAt = [sums.oldestChangeAt, standing.oldestChangeAt].compactMap { $0 }.min()
             }
         }

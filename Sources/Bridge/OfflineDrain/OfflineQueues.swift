@@ -1,11 +1,10 @@
 extension BridgeSettings {
-    /// Source keys of the portal's queues: the one that is declared, and those in which the bridge bound events before. Empty:
-    /// it has no queue.
+    /// Source keys of the portal's queues, the declared one first: that, and those in which the bridge bound events before.
+    /// Empty: it has no queue.
     package func offlineConnectors(of portal: RegisteredPortal) -> [String] {
         let declared = subscriptions.declared(for: portal.memberID)
-        var connectors = Set(portal.bindings?.connectors ?? [])
-        if !declared.offline.isEmpty { connectors.insert(declared.authConnector) }
-        return connectors.sorted()
+        let own = declared.offline.isEmpty ? [] : [declared.authConnector]
+        return own + (portal.bindings?.connectors ?? []).filter { !own.contains($0) }
     }
 
     /// Codes of the events that the portal sends and does not keep: what of them was missed cannot be fetched.
@@ -13,5 +12,17 @@ extension BridgeSettings {
         let declared = subscriptions.declared(for: memberID)
         let bridges = EventSelection.always.union([EventSelection.wakeUp])
         return Set(declared.online).subtracting(declared.offline).subtracting(bridges).sorted()
+    }
+}
+
+extension RegisteredPortal {
+    /// Source keys of the queues that are to be drained. `nil`: there are none, or they cannot be called.
+    func queues(_ settings: BridgeSettings) -> [String]? {
+        guard let installation, installation.state == .installed,
+            let authorization, authorization.needed == nil, authorization.sealed != nil,
+            let bindings, bindings.installedAt >= installation.installedAt
+        else { return nil }
+        let connectors = settings.offlineConnectors(of: self)
+        return connectors.isEmpty ? nil : connectors
     }
 }

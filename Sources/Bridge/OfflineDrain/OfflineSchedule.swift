@@ -29,20 +29,10 @@ struct OfflineSchedule: Sendable {
         var deniedUntil: Int64?
         /// Until the portal's rate has enough for a turn.
         var rateAt = Int64.min
-        var occasion: Occasion?
+        /// A new one makes earlier failures meaningless.
+        var occasion: WorkOccasion?
         /// Its queues are gone; forgotten after its turn.
         var isGone = false
-    }
-
-    /// A new one makes earlier failures meaningless.
-    private struct Occasion: Equatable {
-        var installedAt: Int64?
-        var sealed: String?
-
-        init(_ portal: RegisteredPortal) {
-            installedAt = portal.installation?.installedAt
-            sealed = portal.authorization?.sealed?.text
-        }
     }
 
     let pace: OfflinePace
@@ -74,7 +64,7 @@ struct OfflineSchedule: Sendable {
     /// A portal that has queues, as it is in the registry today.
     mutating func notice(_ portal: RegisteredPortal, _ now: Int64) {
         let memberID = portal.memberID
-        let occasion = Occasion(portal)
+        let occasion = WorkOccasion(portal)
         var entry = agenda[memberID] ?? Entry(work: OfflineWork(pace), startAt: now)
         if let known = entry.occasion, known.installedAt != occasion.installedAt, !agenda.isBusy(memberID) {
             // What was reserved went with the installation.
@@ -94,7 +84,7 @@ struct OfflineSchedule: Sendable {
     }
 
     /// Each day at the time at which it was refused first, whoever owns the work.
-    private func nextTry(after denied: RegisteredPortal.Offline, _ occasion: Occasion, _ now: Int64) -> Int64? {
+    private func nextTry(after denied: RegisteredPortal.Offline, _ occasion: WorkOccasion, _ now: Int64) -> Int64? {
         if let installedAt = occasion.installedAt, installedAt > denied.deniedSince { return nil }
         let age = max(0, now - denied.deniedSince)
         return now + pace.deniedRetry - age % max(pace.deniedRetry, 1)
@@ -180,7 +170,7 @@ struct OfflineSchedule: Sendable {
         entry.work = work
         entry.lookAt = pace.nextLook(of: memberID, after: now)
         // Tokens that were renewed on the way are no reason to begin anew.
-        if entry.occasion?.installedAt == portal.installation?.installedAt { entry.occasion = Occasion(portal) }
+        if entry.occasion?.installedAt == portal.installation?.installedAt { entry.occasion = WorkOccasion(portal) }
         switch ending {
         case .empty, .full: (entry.failures, entry.notBefore, entry.deniedUntil) = (0, .min, nil)
         case .more:

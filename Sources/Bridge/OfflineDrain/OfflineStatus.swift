@@ -19,14 +19,17 @@ package struct OfflineStatus: Sendable, Equatable {
     package init() {}
 }
 
-/// The latest snapshot, readable from any thread; nothing where nobody drains.
-package final class OfflineStatusBox: Sendable {
-    private let status = Guarded<OfflineStatus?>(nil)
-
-    package init() {}
-
-    package var current: OfflineStatus? { status.withLock { $0 } }
-
-    /// - Parameter new: `nil`: this replica does not drain any more.
-    func publish(_ new: OfflineStatus?) { status.withLock { $0 = new } }
+extension OfflineDrain {
+    var status: OfflineStatus {
+        let (portals, pause) = state.withLock { ($0.schedule.memberIDs.count, $0.gate.reason) }
+        let sums = ledger.sums
+        var status = OfflineStatus()
+        status.portals = portals
+        status.drained = sums.drained
+        status.held = sums.held
+        status.deadLettered = sums.deadLettered
+        status.oldestChangeAt = sums.oldestChangeAt
+        status.pause = pause
+        return status
+    }
 }

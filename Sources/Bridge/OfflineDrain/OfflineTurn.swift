@@ -96,6 +96,8 @@ struct OfflineTurn {
                 // The rows are reserved, and nobody knows under which name.
                 work.recoverAt = .min
             } catch {
+                // It may have been done, and the answer lost.
+                if error.meaning == .passing { work.recoverAt = .min }
                 throw .rest(error)
             }
         }

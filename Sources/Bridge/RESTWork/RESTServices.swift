@@ -18,7 +18,6 @@ struct RESTServices: Sendable {
     private let keyring: Keyring
     private let http: HTTPClient
     private let signals: OfflineSignals
-    private let offlineStatus: OfflineStatusBox
     private let logger: Logger
 
     /// Calls nothing.
@@ -27,7 +26,6 @@ struct RESTServices: Sendable {
         _ keyring: Keyring,
         _ signals: OfflineSignals,
         _ conditions: OfflineConditions,
-        _ offlineStatus: OfflineStatusBox,
         _ surroundings: BridgeServices.Surroundings
     ) {
         guard settings.application.isConfigured, settings.keepsRegistry else { return nil }
@@ -35,7 +33,6 @@ struct RESTServices: Sendable {
         self.keyring = keyring
         self.signals = signals
         self.conditions = conditions
-        self.offlineStatus = offlineStatus
         metrics = RESTWorkMetrics(factory: surroundings.metrics)
         offlineMetrics = OfflineMetrics(factory: surroundings.metrics)
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings.restSettings.httpConfiguration)
@@ -67,11 +64,7 @@ struct RESTServices: Sendable {
             logger: logger
         )
         signals.drainAll { drain.drainAll(because: $0) }
-        // Another replica drains from now on.
-        defer {
-            signals.drainAll(by: nil)
-            offlineStatus.publish(nil)
-        }
+        defer { signals.drainAll(by: nil) }
         await withDiscardingTaskGroup { group in
             group.addTask { await drain.run() }
             group.addTask { await work.run() }
@@ -88,6 +81,9 @@ struct RESTServices: Sendable {
             group.addTask { await watch.run() }
         }
     }
+
+    /// `nil`: this replica does not drain.
+    var offlineStatus: OfflineStatus? { drain.current?.status }
 
     /// For a scrape.
     func setGauges(_ registry: PortalRegistry) {
