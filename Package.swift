@@ -142,7 +142,8 @@ let package = Package(
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "Bitrix24", "Ingress", "KafkaClient", "Locks", "Simulation", asyncHTTPClient, logging, nioCore,
+                "Bitrix24", "Ingress", "KafkaClient", "Locks", "Simulation", asyncHTTPClient, lifecycle, logging,
+                nioCore,
                 nioFoundationCompat, nioHTTP1, nioPosix,
             ],
             swiftSettings: settings

@@ -1,6 +1,8 @@
 import AsyncHTTPClient
 import Foundation
+import Logging
 import NIOCore
+import ServiceLifecycle
 import Testing
 
 @testable import Simulation
@@ -236,17 +238,25 @@ import Testing
         settings.pollTimeout = .seconds(300)
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = count
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let standIn = StandIn(settings)
+        let logger = Logger(label: "stand-in") { _ in SwiftLogNoOpLogHandler() }
+        let services = ServiceGroup(configuration: .init(services: [.init(service: standIn)], logger: logger))
         try await withThrowingTaskGroup(of: Void.self) { group in
-            try await Self.withListener(settings) { standIn, listener, _ in
-                let url = listener.address()
-                for _ in 0..<count {
-                    group.addTask { _ = try? await client.execute(HTTPClientRequest(url: url), timeout: .seconds(300)) }
-                }
-                try await wait(for: "the polls to be held") { standIn.heldPolls() == count }
+            group.addTask { try await services.run() }
+            let client = try await PortalClient(standIn)
+            _ = await standIn.install("1", at: "http://127.0.0.1:1/")
+            let token = try #require(standIn.makeTokens(of: "1")?.access)
+            let url = try await Listener(client, token: token).address()
+            for _ in 0..<count {
+                group.addTask { _ = try? await http.execute(HTTPClientRequest(url: url), timeout: .seconds(300)) }
             }
+            try await wait(for: "the polls to be held") { standIn.heldPolls() == count }
+            let start = ContinuousClock.now
+            await services.triggerGracefulShutdown()
             try await group.waitForAll()
+            #expect(ContinuousClock.now - start < .seconds(60))
         }
-        try await client.shutdown()
+        try await http.shutdown()
     }
 }

@@ -32,7 +32,7 @@ struct SimulatePortalCommand: AsyncParsableCommand {
                 'http://127.0.0.1:18090/control/event?portal=1&code=ONCRMDEALUPDATE&id=7'
 
             What is bound offline becomes rows of the portal's queue, which event.offline.get and its neighbours read, and of \
-            which ONOFFLINEEVENT tells. Rows for a queue, and what came of each of them:
+            which ONOFFLINEEVENT tells, and the Push & Pull server to whose long polls pull.application.config.get leads. Rows for a queue, and what came of each of them:
               curl -X POST 'http://127.0.0.1:18090/control/offline?portal=1&count=500'
               curl 'http://127.0.0.1:18090/control/offline?portal=1'
 
