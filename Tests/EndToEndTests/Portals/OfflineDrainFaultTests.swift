@@ -3,26 +3,30 @@ import Testing
 
 /// Queues of offline events, drained by replicas that are killed meanwhile.
 @Suite struct OfflineDrainFaultTests {
-    private static var settings: [String: Any] { ["offline": ["pollEvery": "1s"]] }
     private static var subscriptions: [String: Any] {
         ["online": [], "offline": ["crm.deal"], "authConnector": "b24bridge", "reconcileEvery": "0s"]
     }
 
     private static func with(
         portals count: Int,
+        offline: [String: Any] = ["pollEvery": "1s"],
         _ body: (inout PortalScene, OfflineTally) async throws -> Void
     ) async throws {
         try await PortalScene.with(
             portals: count,
             replicas: 2,
             subscriptions: subscriptions,
-            settings: settings
+            settings: ["offline": offline]
         ) { scene in
             let tally = OfflineTally(scene.dealTopic, at: scene.servers)
             defer { tally.stop() }
             for index in scene.replicas.indices { try await scene.replicas[index].startAndListen() }
-            let url = "http://127.0.0.1:\(scene.replicas[0].port)/b24/install"
-            try await scene.portals.control("install", "all", [("url", url)])
+            // Unproven calls are taken a few a second, and people try again.
+            for portal in scene.portals.portals {
+                while try await scene.portals.install(portal, at: scene.replicas[0].port) != 200 {
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+            }
             try await scene.waitForStates(["connected": count], within: .seconds(60 + Double(count) / 10))
             try await body(&scene, tally)
         }
@@ -101,25 +105,27 @@ import Testing
     }
 
     @Test func `an event at the replica that does not drain wakes the one that does`() async throws {
-        try await Self.with(portals: 2) { scene, tally in
-            // The timer is not to be what wakes it.
-            let owner = try await scene.owner()
-            for index in scene.replicas.indices { try await scene.replicas[index].stop() }
-            for index in scene.replicas.indices {
-                scene.replicas[index].setup.settings["offline"] = ["wakeBy": ["event"], "pollEvery": "24h"]
-            }
-            try await scene.replicas[1].startAndListen()
-            #expect(try await scene.owner() == 1)
-            try await scene.replicas[0].startAndListen()
-            _ = owner
+        // The timer is not to be what wakes it.
+        try await Self.with(portals: 2, offline: ["wakeBy": ["event"], "pollEvery": "24h"]) { scene, tally in
+            let token = try await scene.portals.applicationToken(of: scene.portals.portals[0])
+            let wake =
+                "event=ONOFFLINEEVENT&ts=1466439714&auth[member_id]=\(scene.portals.portals[0])"
+                + "&auth[application_token]=\(token)"
             var longest = Duration.zero
-            for round in 1...5 {
+            var judged = 0
+            for round in 1...12 where judged < 5 {
+                let owner = try await scene.owner()
+                try await scene.portals.addRows(10, scene.portals.portals[0], isSignalled: false)
                 let began = ContinuousClock.now
-                try await scene.portals.addRows(10)
-                try await eventually("the rows arrive; \(Self.words(scene))") { tally.count == round * 20 }
+                #expect(try await post(wake, port: scene.replicas[1 - owner].port).status == 200)
+                try await eventually("the rows arrive; \(Self.words(scene))") { tally.count == round * 10 }
+                // A new owner looks by itself.
+                guard try await scene.owner() == owner else { continue }
+                judged += 1
                 longest = max(longest, ContinuousClock.now - began)
             }
-            #expect(longest < .seconds(5))
+            #expect(judged == 5)
+            #expect(longest < .seconds(Campaign.isFull ? 2 : 5))
             try await scene.portals.waitUntilDrained(within: .seconds(20)) { Self.words(scene) }
             _ = try await Self.judge(scene, tally)
             for index in scene.replicas.indices { try await scene.replicas[index].stop() }
