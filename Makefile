@@ -3,6 +3,7 @@ SWIFT ?= swift
 RELEASE := .build/release/b24bridge
 WITH_KAFKA := ^(KafkaClientTests|BridgeTests)\.
 WITH_PORTALS := ^BridgeTests\.(Install|Waiting|REST|Registry|PortalOrder|Subscribed)
+WITH_QUEUES := ^BridgeTests\.(Offline|Relayed|PushWatch|WakeEvent|ReceptionGap)
 FROM_OUTSIDE := ^EndToEndTests\.
 FAULTS := ^(EndToEndTests|JournalTests|BridgeTests)\.[A-Za-z]*FaultTests/
 ATTACKS := ^EndToEndTests\.[A-Za-z]*FaultTests/
@@ -29,12 +30,13 @@ build: setup ## Build for production
 test: setup-tests lint ## Run all tests
 	B24_STRICT=1 $(SWIFT) build --build-tests
 	@# In parts: a Kafka client that looks for a broker of a cluster that is gone may knock at any port, and the tests of
-	@# the listener count who knocks. Those of portals run a stand-in for Bitrix24 beside the bridge, and those from outside
-	@# start processes of their own: all at once is more than two cores bear. What attacks a running bridge has the machine
-	@# for itself.
+	@# the listener count who knocks. Those of portals and of their queues run a stand-in for Bitrix24 beside the bridge, and
+	@# those from outside start processes of their own: all at once is more than two cores bear. What attacks a running bridge
+	@# has the machine for itself.
 	B24_STRICT=1 $(SWIFT) test --skip-build --skip '$(WITH_KAFKA)' --skip '$(FROM_OUTSIDE)'
-	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(WITH_KAFKA)' --skip '$(WITH_PORTALS)'
+	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(WITH_KAFKA)' --skip '$(WITH_PORTALS)' --skip '$(WITH_QUEUES)'
 	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(WITH_PORTALS)'
+	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(WITH_QUEUES)'
 	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(FROM_OUTSIDE)' --skip '$(ATTACKS)'
 	B24_STRICT=1 $(SWIFT) test --skip-build --no-parallel --filter '$(ATTACKS)'
 	$(MAKE) interop

@@ -39,7 +39,7 @@ import Testing
             for replica in [owner, other] { try await replica.waitUntilRead() }
             try await Self.hearing(owner) { heard in
                 other.parts.signals.signal("p0")
-                try await wait(for: "word", within: .seconds(5)) { heard.portals == ["p0"] }
+                try await wait(for: "word") { heard.portals == ["p0"] }
                 let started = ContinuousClock.now
                 while .now < started + .milliseconds(1500) {
                     for _ in 0..<100 { other.parts.signals.signal("p1") }
@@ -47,11 +47,11 @@ import Testing
                 }
                 let seconds = Int((ContinuousClock.now - started).components.seconds)
                 // One at once, one a second later, and the last when the second after that is over.
-                try await wait(for: "the last of the burst", within: .seconds(5)) {
+                try await wait(for: "the last of the burst") {
                     heard.portals.count { $0 == "p1" } >= 3
                 }
                 other.parts.signals.signal("p2")
-                try await wait(for: "word of another portal", within: .seconds(5)) { heard.portals.contains("p2") }
+                try await wait(for: "word of another portal") { heard.portals.contains("p2") }
                 #expect(heard.portals.count { $0 == "p1" } <= seconds + 2)
                 let records = try await Kafka.read(
                     heard.portals.count,
@@ -109,7 +109,7 @@ import Testing
                     { bridge in
                         try await wait(for: "readiness") { try await bridge.get("/readyz").status == 200 }
                         try await bridge.take([event("ONOFFLINEEVENT")])
-                        try await wait(for: "word", within: .seconds(5)) { heard.portals == [memberID] }
+                        try await wait(for: "word") { heard.portals == [memberID] }
                     }
                 )
             }
