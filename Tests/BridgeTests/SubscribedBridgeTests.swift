@@ -105,8 +105,10 @@ import Testing
                 stage.standIn.offlineSummary(of: "1")?.cleared == 7
             }
             #expect(stage.bridge.metric("offline_rows_total", [("outcome", "delivered")]) == 7)
-            _ = try await stage.bridge.get("/metrics")
-            #expect(stage.bridge.metric("offline_rows_held") == 0 && stage.bridge.metric("offline_lag_seconds") == 0)
+            try await wait(for: "nothing is held") {
+                _ = try await stage.bridge.get("/metrics")
+                return stage.bridge.metric("offline_rows_held") == 0 && stage.bridge.metric("offline_lag_seconds") == 0
+            }
         }
     }
 
