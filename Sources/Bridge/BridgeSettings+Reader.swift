@@ -28,7 +28,8 @@ extension BridgeSettings {
         readSubscriptions(reader.section("subscriptions"))
         readOffline(reader.section("offline"))
         let portals = reader.section("portals")
-        portalsFile = portals.string("file", default: portalsFile)
+        // Portals of an application are in the registry.
+        portalsFile = portals.string("file", default: application.isConfigured ? "" : portalsFile)
         keepsRegistry = portals.boolean("registry", default: application.isConfigured)
         shutdownDelay = reader.duration("shutdownDelay", default: shutdownDelay, in: .zero ... .seconds(600))
         shutdownTimeout = reader.duration("shutdownTimeout", default: shutdownTimeout, in: .zero ... .seconds(3600))

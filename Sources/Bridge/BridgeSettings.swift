@@ -66,7 +66,7 @@ package struct BridgeSettings: Sendable {
     package var secrets = Secrets()
     package var subscriptions = Subscriptions()
     package var offline = Offline()
-    /// File of the static portals. Empty: there is none.
+    /// File of the static portals. Empty: there is none, as by default for an application.
     package var portalsFile = "portals.yaml"
     /// Whether portals are also kept in `kafka.registryTopic`.
     package var keepsRegistry = false

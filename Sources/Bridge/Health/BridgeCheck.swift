@@ -51,12 +51,13 @@ package struct BridgeCheck: Sendable {
     }
 
     private func checkPortals() -> Finding {
-        portals.count > 0 || settings.keepsRegistry
-            ? Finding(grade: .good, subject: "portals", text: "\(portals.count) in \(settings.portalsFile)")
+        let file = settings.portalsFile.isEmpty ? "in no file" : "in \(settings.portalsFile)"
+        return portals.count > 0 || settings.keepsRegistry
+            ? Finding(grade: .good, subject: "portals", text: "\(portals.count) \(file)")
             : Finding(
                 grade: .warning,
                 subject: "portals",
-                text: "none in \(settings.portalsFile); every event will be refused until one is added"
+                text: "none \(file); every event will be refused until one is added"
             )
     }
 

@@ -86,7 +86,7 @@ package enum StatusPage {
         if words.isEmpty { words = ["no portals"] }
         words.append(part.read ? "read" : "not read yet" + (part.fault.map { " (\($0))" } ?? ""))
         if part.unconfirmed > 0 { words.append("\(part.unconfirmed) with changes that Kafka has not confirmed") }
-        words.append(part.owner ? "does the REST work" : "leaves the REST work to another replica")
+        words.append(part.owner ? "does the REST work" : "does not do the REST work")
         return words.joined(separator: ", ")
     }
 

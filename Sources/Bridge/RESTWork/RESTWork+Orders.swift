@@ -18,13 +18,26 @@ extension RESTWork {
             }
         }
         try await write(report, to: order, portal)
-        logger.info(
-            "order carried out",
-            metadata: [
-                "portal": "\(portal.memberID)", "order": "\(order.kind.rawValue)",
-                "error": "\(report.error?.code ?? "none")",
-            ]
-        )
+        tell(report, of: order, portal)
+    }
+
+    private func tell(_ report: PortalReport, of order: RegisteredPortal.Order, _ portal: RegisteredPortal) {
+        var metadata: Logger.Metadata = ["portal": "\(portal.memberID)", "order": "\(order.kind.rawValue)"]
+        if let drained = report.drained {
+            metadata["rows"] = "\(drained.rows)"
+            metadata["recovered"] = "\(drained.recovered)"
+            metadata["dead_letters"] = "\(drained.deadLettered)"
+        }
+        guard let error = report.error else {
+            // Who only looks changes nothing, and may look at thousands.
+            return logger.log(
+                level: order.kind.changesSomething ? .info : .debug,
+                "order carried out",
+                metadata: metadata
+            )
+        }
+        metadata["error"] = "\(error.code): \(error.message)"
+        logger.warning("order failed", metadata: metadata)
     }
 
     private func write(

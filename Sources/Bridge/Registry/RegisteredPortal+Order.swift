@@ -1,10 +1,18 @@
 extension RegisteredPortal.Order.Kind {
-    /// How long the owner works on such an order at most before it tells how far it has come; shorter than `orderPatience`.
-    /// Zero: as long as its calls take.
+    /// How long the owner works on such an order at most before it tells how far it has come; shorter than `orderPatience`,
+    /// and so short that others who ask of the same portal meanwhile need not wait for long. Zero: as long as its calls take.
     package var ownersPatience: Duration {
         switch self {
-        case .drain, .recover: .seconds(45)
+        case .drain, .recover: .seconds(8)
         case .plan, .apply, .test, .events, .check, .queue: .zero
+        }
+    }
+
+    /// Whether it is more than a look.
+    var changesSomething: Bool {
+        switch self {
+        case .apply, .test, .drain, .recover: true
+        case .plan, .events, .check, .queue: false
         }
     }
 }

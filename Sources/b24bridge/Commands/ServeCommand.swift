@@ -138,7 +138,7 @@ struct ServeCommand: AsyncParsableCommand {
                 metadata: ["librdkafka": "\(Librdkafka.version)"]
             )
         }
-        if loaded.portals.count == 0 {
+        if loaded.portals.count == 0, !settings.keepsRegistry {
             logger.warning(
                 "no portal is known; every event will be refused",
                 metadata: ["file": "\(settings.portalsFile)"]
