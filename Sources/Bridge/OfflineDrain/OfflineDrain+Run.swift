@@ -18,7 +18,12 @@ extension OfflineDrain {
                 for await memberID in changes { self.notice(memberID) }
             }
             group.addTask {
-                for await memberID in heard { self.hear(of: memberID) }
+                for await word in heard {
+                    switch word {
+                    case .portal(let memberID): self.hear(of: memberID)
+                    case .everyPortal(let reason): self.drainAll(because: reason)
+                    }
+                }
             }
             group.addTask { [pace] in
                 while (try? await Task.sleep(for: pace.tick)) != nil { wake.yield() }

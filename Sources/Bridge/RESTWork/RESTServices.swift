@@ -63,8 +63,6 @@ struct RESTServices: Sendable {
             metrics: metrics,
             logger: logger
         )
-        signals.drainAll { drain.drainAll(because: $0) }
-        defer { signals.drainAll(by: nil) }
         await withDiscardingTaskGroup { group in
             group.addTask { await drain.run() }
             group.addTask { await work.run() }

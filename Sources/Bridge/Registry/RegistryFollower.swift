@@ -112,11 +112,7 @@ struct RegistryFollower {
     }
 
     private func hear(_ record: ConsumedRecord) {
-        switch OfflineWord(record) {
-        case .portal(let memberID): parts.signals.relayed(memberID)
-        case .everyPortal(let reason): parts.signals.relayedAll(because: reason)
-        case nil: break
-        }
+        if let word = OfflineWord(record) { parts.signals.relayed(word) }
     }
 
     private func reachedEnd() {

@@ -129,7 +129,7 @@ extension OfflineStage {
                 #expect(result.rows == 500 && result.isEmpty && result.error == nil)
                 #expect(await drain.drain("nobody", since: nil, patience: .seconds(1)).error?.code == "not_connected")
                 try stage.add(5)
-                drain.drainAll(because: "a test")
+                stage.signals.signalAll(because: "a test")
                 try await stage.waitUntilCleared()
             }
             #expect(await stage.makeDrain().drain(member, since: nil, patience: .seconds(1)).error?.code == "not_owner")

@@ -58,30 +58,32 @@ import Testing
         signals.signal("p1")
         var heard = signals.listen().makeAsyncIterator()
         signals.signal("p2")
-        signals.relayed("p3")
-        #expect(await heard.next() == "p2")
-        #expect(await heard.next() == "p3")
+        signals.relayed(.portal("p3"))
+        signals.signalAll(because: "1")
+        #expect(await heard.next() == .portal("p2"))
+        #expect(await heard.next() == .portal("p3"))
+        #expect(await heard.next() == .everyPortal(because: "1"))
         signals.deafen()
-        signals.relayed("p4")
+        signals.relayed(.portal("p4"))
         signals.signal("p5")
         #expect(await heard.next() == nil)
         #expect(relayed.withLock { $0 } == [.portal("p1"), .portal("p5")], "what was relayed goes no further")
     }
 
-    @Test func `that all are to be drained is kept until somebody here drains`() {
+    @Test func `that all are to be drained is kept until somebody here drains`() async {
         let signals = OfflineSignals()
         let relayed = Guarded<[OfflineWord]>([])
-        let drained = Guarded<[String]>([])
         signals.relay { word in relayed.withLock { $0.append(word) } }
         signals.signalAll(because: "1")
-        signals.relayedAll(because: "2")
-        signals.drainAll { reason in drained.withLock { $0.append(reason) } }
-        #expect(drained.withLock { $0 } == ["2"])
-        signals.signalAll(because: "3")
-        signals.relayedAll(because: "4")
-        signals.drainAll(by: nil)
-        signals.drainAll { reason in drained.withLock { $0.append(reason) } }
-        #expect(drained.withLock { $0 } == ["2", "3", "4"], "each once")
-        #expect(relayed.withLock { $0 } == [.everyPortal(because: "1")])
+        signals.relayed(.everyPortal(because: "2"))
+        signals.signal("p1")
+        var heard = signals.listen().makeAsyncIterator()
+        signals.relayed(.everyPortal(because: "3"))
+        #expect(await heard.next() == .everyPortal(because: "2"))
+        #expect(await heard.next() == .everyPortal(because: "3"))
+        heard = signals.listen().makeAsyncIterator()
+        signals.deafen()
+        #expect(await heard.next() == nil, "each once")
+        #expect(relayed.withLock { $0 } == [.everyPortal(because: "1"), .portal("p1")])
     }
 }

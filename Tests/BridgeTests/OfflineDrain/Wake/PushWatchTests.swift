@@ -120,9 +120,9 @@ import Testing
             try await scene.waitForOpen("p1", "p2")
             #expect(scene.metrics.value("b24bridge_offline_push_channels", []) == 2)
             scene.channels.say(.something, at: "p2")
-            #expect(await heard.next() == "p2")
+            #expect(await heard.next() == .portal("p2"))
             scene.channels.say(.something, at: "p1")
-            #expect(await heard.next() == "p1")
+            #expect(await heard.next() == .portal("p1"))
 
             try await scene.registry.change("p1") { $0.installation?.state = .gone }
             try await scene.waitForOpen("p2")

@@ -72,8 +72,6 @@ import Testing
             // The range of the owners' group gives the work to the first by name.
             let owner = try RunningRegistry("a", servers: cluster.bootstrapServers, topic: topic)
             try await wait(for: "an owner") { owner.work.isRunning }
-            let reasons = Guarded<[String]>([])
-            owner.parts.signals.drainAll { reason in reasons.withLock { $0.append(reason) } }
             let directory = try TemporaryDirectory()
             func run(_ body: (RunningBridge) async throws -> Void) async throws {
                 try await RunningBridge.with(
@@ -105,15 +103,17 @@ import Testing
             #expect(file.read() == last)
             file.write(Timestamp(milliseconds: last.milliseconds - 3_600_000))
 
-            try await run { bridge in
-                #expect(bridge.metric("reception_gap_seconds") == 0)
-                try await wait(for: "readiness") { try await bridge.get("/readyz").status == 200 }
-                try await bridge.take([event(id: "2")])
-                try await wait(for: "the gap") { bridge.metric("reception_gap_seconds") >= 3600 }
-                #expect(bridge.metric("reception_gap_seconds") < 3660)
-                #expect(bridge.logs.contains("notice no event reached this replica", "seconds=36"))
-                try await wait(for: "word to the owner; \(bridge.logs.lines.suffix(5))") {
-                    reasons.withLock { $0.contains { $0.contains("no event reached replica test-0 from") } }
+            try await HeardWords.hearing(owner.parts.signals) { heard in
+                try await run { bridge in
+                    #expect(bridge.metric("reception_gap_seconds") == 0)
+                    try await wait(for: "readiness") { try await bridge.get("/readyz").status == 200 }
+                    try await bridge.take([event(id: "2")])
+                    try await wait(for: "the gap") { bridge.metric("reception_gap_seconds") >= 3600 }
+                    #expect(bridge.metric("reception_gap_seconds") < 3660)
+                    #expect(bridge.logs.contains("notice no event reached this replica", "seconds=36"))
+                    try await wait(for: "word to the owner; \(bridge.logs.lines.suffix(5))") {
+                        heard.reasons.contains { $0.contains("no event reached replica test-0 from") }
+                    }
                 }
             }
             try await owner.stop()
