@@ -5,12 +5,10 @@ import Synchronization
 
 /// Somebody who follows the channel of `portal`, at a server that is both the portal and its Push & Pull server.
 struct PushStage: Sendable {
-    /// What was signalled; "*" is for any queue.
-    final class Signals: Sendable {
-        private let state = Guarded([String]())
-        var all: [String] { state.withLock { $0 } }
-        var named: [String] { all.filter { $0 != "*" } }
-        func add(_ connector: String?) { state.withLock { $0.append(connector ?? "*") } }
+    private final class Signals: Sendable {
+        private let state = Guarded(0)
+        var count: Int { state.withLock { $0 } }
+        func add() { state.withLock { $0 += 1 } }
     }
 
     static let configMethod = "pull.application.config.get"
@@ -23,10 +21,12 @@ struct PushStage: Sendable {
 
     let client: RESTClient
     let server: FakeBitrix24
-    let signals: Signals
+    private let signalled: Signals
     /// What it ended with.
     let following: Task<RESTError?, Never>
 
+    /// How often was signalled, the first poll included: what came before it may have been missed.
+    var signals: Int { signalled.count }
     var polls: [FakeBitrix24.Call] { server.calls("sub") }
     var configurations: [FakeBitrix24.Call] { server.calls(Self.configMethod) }
 
@@ -37,6 +37,7 @@ struct PushStage: Sendable {
             .result(pushConfiguration(at: address) { $0["exp"] = 2_000_000_000 })
         },
         polls: @escaping @Sendable (FakeBitrix24.Call, Int) -> FakeBitrix24.Reply,
+        others: FakeBitrix24.Reply = .result([:]),
         change: (inout RESTSettings) -> Void = { _ in },
         _ body: (PushStage) async throws -> Void
     ) async throws {
@@ -45,22 +46,22 @@ struct PushStage: Sendable {
             switch call.method {
             case configMethod: configuration(address.withLock { $0 }, earlier)
             case "sub": polls(call, earlier)
-            default: .result([:])
+            default: others
             }
         } change: { settings in
             address.withLock { $0 = settings.standIn }
             change(&settings)
         } _: { client, server, _ in
-            let signals = Signals()
+            let signalled = Signals()
             let following = Task { () -> RESTError? in
                 do throws(RESTError) {
-                    try await PushChannel(client: client, memberID: portal).follow { signals.add($0) }
+                    try await PushChannel(client: client, memberID: portal).follow { signalled.add() }
                     return nil
                 } catch {
                     return error
                 }
             }
-            let stage = PushStage(client: client, server: server, signals: signals, following: following)
+            let stage = PushStage(client: client, server: server, signalled: signalled, following: following)
             do {
                 try await body(stage)
             } catch {

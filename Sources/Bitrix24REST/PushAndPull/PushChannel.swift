@@ -27,11 +27,11 @@ package struct PushChannel: Sendable {
 
     /// Follows the channel until the task is cancelled. A server that fails, or that the portal has not set up, is waited for.
     ///
-    /// - Parameter signal: Gets the source key of the queue that has something; empty is the one without. `nil`: any may have,
-    ///   as messages may have been missed. That comes once after each time that the connection was made anew.
+    /// - Parameter signal: Queues have something, whichever source keys they have; or may have, as messages may have been
+    ///   missed. The latter comes once after each time that the connection was made anew.
     /// - Throws: what waiting does not mend, such as a missing scope (`insufficient_scope`) or tokens that are refused; and
     ///   `cancelled`.
-    package func follow(_ signal: @Sendable (_ connector: String?) -> Void) async throws(RESTError) {
+    package func follow(_ signal: @Sendable () -> Void) async throws(RESTError) {
         let clock = client.settings.clock
         var session = PushSession(timeout: client.settings.pollTimeout)
         while true {
@@ -60,9 +60,7 @@ package struct PushChannel: Sendable {
                     }
                 }
                 let now = clock.steady()
-                for queue in session.polled(answer, elapsed: now - start, at: now, random: clock.random()) {
-                    signal(queue)
-                }
+                if session.polled(answer, elapsed: now - start, at: now, random: clock.random()) { signal() }
             }
         }
     }
@@ -83,7 +81,7 @@ package struct PushChannel: Sendable {
     private func ask(
         _ poll: PushSession.Poll,
         _ session: inout PushSession,
-        _ signal: @Sendable (String?) -> Void
+        _ signal: @Sendable () -> Void
     ) async throws(RESTError) -> PushAnswer {
         let request = Transport.Request(
             call: call,
@@ -130,8 +128,8 @@ package struct PushChannel: Sendable {
         return answer
     }
 
-    private func tell(_ session: inout PushSession, _ signal: (String?) -> Void) {
+    private func tell(_ session: inout PushSession, _ signal: () -> Void) {
         session.heard()
-        signal(nil)
+        signal()
     }
 }

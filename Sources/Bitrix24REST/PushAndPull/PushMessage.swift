@@ -25,16 +25,8 @@ struct PushMessage: Sendable, Equatable {
         parameters = text?["params"] ?? .null
     }
 
-    /// Of which queues it says that they have something: their source keys, and nil for one that it does not name. Nil when it
-    /// does not speak of that.
-    var queues: [String?]? {
-        guard module == "rest", command == "event_offline" else { return nil }
-        let queues =
-            parameters["connector_id"] == nil
-            ? parameters.elements ?? parameters.members?.values.map { $0 } ?? [] : [parameters]
-        let connectors = queues.compactMap { $0["connector_id"]?.text }
-        return connectors.isEmpty ? [nil] : connectors
-    }
+    /// Whether it says that the portal's queues have something.
+    var tellsOfQueues: Bool { module == "rest" && command == "event_offline" }
 }
 
 extension PushMessage {

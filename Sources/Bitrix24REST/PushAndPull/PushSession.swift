@@ -135,14 +135,14 @@ struct PushSession: Sendable {
     }
 
     /// - Parameter elapsed: how long the poll took.
-    /// - Returns: the queues that have something; nil stands for one that is not named.
-    mutating func polled(_ answer: PushAnswer, elapsed: Duration, at now: Duration, random: Double) -> [String?] {
-        var signals: [String?] = []
+    /// - Returns: whether queues have something.
+    mutating func polled(_ answer: PushAnswer, elapsed: Duration, at now: Duration, random: Double) -> Bool {
+        var tellsOfQueues = false
         var isNews = false
         switch answer {
         case .failure(let status):
             fail(random, isRefused: [400, 401, 403, 404, 410].contains(status))
-            return []
+            return false
         case .silence(let last): if let last { mid = last }
         case .nothing:
             if mid != nil || tag != nil { mayHaveMissed = true }
@@ -150,19 +150,19 @@ struct PushSession: Sendable {
         case .messages(let messages):
             for message in messages where remember(message) {
                 isNews = true
-                if let queues = message.queues { signals += queues }
+                if message.tellsOfQueues { tellsOfQueues = true }
                 if message.module == "pull" { obey(message, at: now, random: random) }
             }
         }
         guard !isNews, elapsed < Self.hasty else {
             hastyAnswers = 0
             failures = 0
-            return signals
+            return tellsOfQueues
         }
         hastyAnswers += 1
         // It does not hold polls: without this, each answer would bring the next request at once.
         if hastyAnswers > Self.hastyAnswers { fail(random, isRefused: false) }
-        return signals
+        return tellsOfQueues
     }
 
     /// The poll is at the server, and the caller has been told to look at all queues.

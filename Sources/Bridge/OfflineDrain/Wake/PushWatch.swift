@@ -7,8 +7,7 @@ internal import Logging
 struct PushWatch: Sendable {
     /// Follows one portal's channel until it is cancelled. See `PushChannel.follow`.
     typealias Follow =
-        @Sendable (_ memberID: String, _ signal: @Sendable (_ connector: String?) -> Void) async throws(RESTError) ->
-        Void
+        @Sendable (_ memberID: String, _ signal: @Sendable () -> Void) async throws(RESTError) -> Void
 
     struct Pace: Sendable {
         /// After a failure that the channel could not recover from, a quarter more or less.
@@ -154,7 +153,7 @@ struct PushWatch: Sendable {
             metrics.pushChannels.increment()
             var failure: RESTError?
             do throws(RESTError) {
-                try await follow(memberID) { _ in signals.signal(memberID) }
+                try await follow(memberID) { signals.signal(memberID) }
             } catch {
                 failure = error
             }

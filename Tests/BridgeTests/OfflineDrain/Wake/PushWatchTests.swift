@@ -29,7 +29,7 @@ import Testing
 
         func say(_ word: Word, at memberID: String) { state.withLock { $0.open[memberID] }?.yield(word) }
 
-        func follow(_ memberID: String, _ signal: @Sendable (String?) -> Void) async throws(RESTError) {
+        func follow(_ memberID: String, _ signal: @Sendable () -> Void) async throws(RESTError) {
             let (words, speaker) = AsyncStream.makeStream(of: Word.self)
             state.withLock { state in
                 state.open[memberID] = speaker
@@ -38,7 +38,7 @@ import Testing
             defer { state.withLock { _ = $0.open.removeValue(forKey: memberID) } }
             for await word in words {
                 switch word {
-                case .something: signal("")
+                case .something: signal()
                 case .failure(let code, let status):
                     throw RESTError(
                         portal: memberID,
