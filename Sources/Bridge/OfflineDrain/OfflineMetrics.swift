@@ -1,7 +1,7 @@
 internal import CoreMetrics
 package import Metrics
 
-/// What the owner counts of offline events.
+/// What the owner counts of offline events, and each replica of what may make it look for them.
 package struct OfflineMetrics: Sendable {
     private let deliveredRows: Counter
     private let deadLetteredRows: Counter
@@ -13,6 +13,9 @@ package struct OfflineMetrics: Sendable {
     private let rowsHeld: Meter
     private let waiting: [OfflineWaiting.Cause: Meter]
     private let callsLeft: Meter
+    /// Counted up and down.
+    let pushChannels: Meter
+    private let receptionGap: Meter
 
     /// Those that tell something; others are counted together, so that no portal makes up labels.
     private static let codes = [
@@ -46,6 +49,10 @@ package struct OfflineMetrics: Sendable {
             }
         )
         callsLeft = gauge("budget_left_calls")
+        pushChannels = gauge("push_channels")
+        pushChannels.set(0)
+        receptionGap = Meter(label: BridgeMetrics.prefix + "reception_gap_seconds", factory: factory)
+        receptionGap.set(0)
     }
 
     func delivered(_ rows: Int) { if rows > 0 { deliveredRows.increment(by: rows) } }
@@ -57,6 +64,8 @@ package struct OfflineMetrics: Sendable {
     func failed(_ code: String) { (errors[code] ?? otherErrors).increment() }
 
     func began(_ trigger: OfflineSchedule.Trigger) { drains[trigger]?.increment() }
+
+    func found(_ gap: ReceptionGap) { receptionGap.set(gap.seconds) }
 
     /// For a scrape.
     ///
@@ -92,6 +101,11 @@ package struct OfflineMetrics: Sendable {
         ),
         ("offline_budget_left_calls", "Calls that are left at the portal that has the fewest."),
         ("offline_drains_total", "Drains that were begun, by what caused them; counted by the owner."),
+        ("offline_push_channels", "Push channels of portals that are followed; at the owner."),
+        (
+            "reception_gap_seconds",
+            "Length of the last time without any event in which this replica was down or could not be reached; 0: none yet."
+        ),
     ]
 }
 

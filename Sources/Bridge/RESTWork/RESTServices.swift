@@ -71,7 +71,7 @@ struct RESTServices: Sendable {
                 settings: settings,
                 registry: registry,
                 signals: signals,
-                metrics: metrics,
+                metrics: offlineMetrics,
                 logger: logger
             ) { memberID, signal throws(RESTError) in
                 try await PushChannel(client: client, memberID: memberID).follow(signal)
@@ -91,7 +91,7 @@ struct RESTServices: Sendable {
 
     /// Looks for times in which no event came. Ends after whoever takes events.
     func receptionWatch(_ journal: Journal) -> any Service {
-        ReceptionWatch(settings: settings, journal: journal, signals: signals, metrics: metrics, logger: logger)
+        ReceptionWatch(settings: settings, journal: journal, signals: signals, metrics: offlineMetrics, logger: logger)
     }
 
     /// Ends the client. Stands before whoever uses it, so that it is ended after.

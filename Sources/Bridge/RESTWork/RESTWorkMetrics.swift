@@ -15,9 +15,6 @@ package struct RESTWorkMetrics: Sendable {
     private let errors: [String: Counter]
     private let otherErrors: Counter
     private let drift: Meter
-    /// Counted up and down.
-    let pushChannels: Meter
-    private let receptionGap: Meter
 
     /// Those of Bitrix24 that tell something; others are counted together, so that no portal makes up labels.
     /// Source: b24restdocs, _includes/system-errors.md and settings/oauth/error-codes.md
@@ -43,10 +40,6 @@ package struct RESTWorkMetrics: Sendable {
         errors = Dictionary(uniqueKeysWithValues: Self.codes.map { ($0, counter("rest_errors", "code", $0)) })
         otherErrors = counter("rest_errors", "code", "other")
         drift = Meter(label: BridgeMetrics.prefix + "bindings_drift", factory: factory)
-        pushChannels = Meter(label: BridgeMetrics.prefix + "offline_push_channels", factory: factory)
-        pushChannels.set(0)
-        receptionGap = Meter(label: BridgeMetrics.prefix + "reception_gap_seconds", factory: factory)
-        receptionGap.set(0)
     }
 
     func reconciled(_ outcome: Reconciled) { reconciles[outcome]?.increment() }
@@ -54,8 +47,6 @@ package struct RESTWorkMetrics: Sendable {
     func refreshed(_ outcome: Refreshed) { refreshes[outcome]?.increment() }
 
     func failed(_ code: String) { (errors[code] ?? otherErrors).increment() }
-
-    func found(_ gap: ReceptionGap) { receptionGap.set(gap.seconds) }
 
     /// For a scrape.
     package func setGauges(_ registry: PortalRegistry) {
@@ -74,10 +65,5 @@ package struct RESTWorkMetrics: Sendable {
         ("token_refreshes_total", "Exchanges of a refresh token, by outcome; counted by the owner."),
         ("rest_errors_total", "REST work that failed, by Bitrix24's code; counted by the owner."),
         ("bindings_drift", "Bindings that are not as declared and could not be mended. The same at each replica."),
-        ("offline_push_channels", "Push channels of portals that are followed; at the owner."),
-        (
-            "reception_gap_seconds",
-            "Length of the last time without any event in which this replica was down or could not be reached; 0: none yet."
-        ),
     ]
 }

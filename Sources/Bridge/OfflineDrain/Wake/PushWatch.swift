@@ -23,7 +23,7 @@ struct PushWatch: Sendable {
     let settings: BridgeSettings
     let registry: PortalRegistry
     let signals: OfflineSignals
-    let metrics: RESTWorkMetrics
+    let metrics: OfflineMetrics
     var pace = Pace()
     let logger: Logger
     let follow: Follow
@@ -113,13 +113,9 @@ struct PushWatch: Sendable {
         return (ends, start)
     }
 
-    /// It has a queue, and can be asked for its channel.
+    /// It has a queue that can be drained.
     private func isWanted(_ portal: RegisteredPortal) -> Bool {
-        guard let authorization = portal.authorization, authorization.needed == nil, authorization.sealed != nil else {
-            return false
-        }
-        return portal.installation?.state == .installed && portal.offline == nil
-            && !settings.subscriptions.declared(for: portal.memberID).offline.isEmpty
+        portal.queues(settings) != nil && portal.offline == nil
     }
 
     // MARK: One portal

@@ -12,9 +12,7 @@ struct ReceptionWatch: Service, CustomStringConvertible {
     let settings: BridgeSettings
     let journal: Journal
     let signals: OfflineSignals
-    let metrics: RESTWorkMetrics
-    var now: @Sendable () -> Timestamp = { WallClock.now() }
-    var interval: Duration = .seconds(1)
+    let metrics: OfflineMetrics
     let logger: Logger
 
     var description: String { "ReceptionWatch" }
@@ -27,7 +25,7 @@ struct ReceptionWatch: Service, CustomStringConvertible {
         let rhythm = ReceptionRhythm(after: earlier.compactMap(\.self).max())
         await cancelWhenGracefulShutdown {
             var watched = Watched(rhythm: rhythm)
-            repeat { look(&watched) } while (try? await Task.sleep(for: interval)) != nil
+            repeat { look(&watched) } while (try? await Task.sleep(for: .seconds(1))) != nil
             // The listener has stopped.
             look(&watched)
             if let last = watched.last { file.write(last) }
@@ -46,7 +44,7 @@ struct ReceptionWatch: Service, CustomStringConvertible {
         let appended = journal.statistics.recordsAppended
         guard appended != watched.appended else { return }
         watched.appended = appended
-        let now = now()
+        let now = WallClock.now()
         watched.last = now
         if let gap = watched.rhythm.received(at: now) { tell(gap) }
     }

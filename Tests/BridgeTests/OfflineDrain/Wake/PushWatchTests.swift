@@ -7,7 +7,7 @@ import Testing
 
 @testable import Bridge
 
-@Suite struct PushWatchTests {
+@Suite(.timeLimit(.minutes(1))) struct PushWatchTests {
     /// Stands for the push server: what each portal's channel does is the test's affair.
     private final class Channels: Sendable {
         enum Word: Sendable {
@@ -63,6 +63,7 @@ import Testing
             try await registry.change(memberID) {
                 $0.installation = .sample()
                 $0.authorization = .init(sealed: SealedText(text: sealed), accessExpiresAt: 0, refreshedAt: 0)
+                $0.bindings = .init(installedAt: 1, fingerprint: "f", reconciledAt: 1, bound: 1, drift: 0)
             }
         }
 
@@ -96,7 +97,7 @@ import Testing
             ),
             registry: scene.registry,
             signals: scene.signals,
-            metrics: RESTWorkMetrics(factory: scene.metrics),
+            metrics: OfflineMetrics(factory: scene.metrics),
             pace: pace,
             logger: scene.logs.logger,
             follow: { memberID, signal throws(RESTError) in try await scene.channels.follow(memberID, signal) }
@@ -125,6 +126,11 @@ import Testing
             #expect(await heard.next() == .portal("p1"))
 
             try await scene.registry.change("p1") { $0.installation?.state = .gone }
+            try await scene.waitForOpen("p2")
+            // Nothing is bound of this installation yet.
+            try await scene.registry.change("p2") { $0.bindings?.installedAt = 0 }
+            try await scene.waitForOpen()
+            try await scene.install("p2")
             try await scene.waitForOpen("p2")
             try await scene.registry.change("p2") { $0.authorization?.needed = "expired" }
             try await scene.waitForOpen()
