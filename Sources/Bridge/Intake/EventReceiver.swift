@@ -26,7 +26,6 @@ final class EventReceiver: RequestHandler {
     var ids = EnvelopeIDGenerator()
     var record = EventRecord()
     var payload: [UInt8] = []
-    private let wakeUp = EventSelection.wakeUpType
     private let base: String
     private let below: String
     private let eventLoop: any EventLoop
@@ -157,9 +156,8 @@ final class EventReceiver: RequestHandler {
             metrics.admitted[origin.rawValue]?.increment()
             if event.eventType == nil {
                 metrics.unknownEvents.increment()
-            } else if event.eventType === wakeUp, origin == .online {
-                context.signals.signal(event.memberID)
             }
+            context.signalWakeUp(event, origin: origin)
             publish(event, of: portal, origin: origin, request, responder)
         }
     }

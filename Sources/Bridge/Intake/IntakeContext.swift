@@ -14,7 +14,8 @@ struct IntakeContext: Sendable {
     let deadLetterBudget: DeadLetterBudget
     let droppedLetters: DroppedLetters
     let parkingGate: ParkingGate
-    let signals: OfflineSignals
+    private let signals: OfflineSignals
+    private let wakeUp = EventSelection.wakeUpType
     let metrics: BridgeMetrics
     let logger: Logger
 
@@ -40,6 +41,12 @@ struct IntakeContext: Sendable {
         self.signals = signals
         self.metrics = metrics
         self.logger = logger
+    }
+
+    /// An event was admitted. If it is the portal's word that its queue has something, whoever drains hears of it.
+    func signalWakeUp(_ event: InboundEvent, origin: EventOrigin) {
+        guard let type = event.eventType, type === wakeUp, origin == .online else { return }
+        signals.signal(event.memberID)
     }
 
     /// Counts it, and says so now and then: without a trusted proxy that is one, every event is refused so.

@@ -77,9 +77,7 @@ struct WaitingJudge {
                 body: Data()
             )
         }
-        if let type = event.eventType, type === EventSelection.wakeUpType, receipt.origin == .online {
-            intake.signals.signal(event.memberID)
-        }
+        intake.signalWakeUp(event, origin: receipt.origin)
         admitted += 1
         intake.metrics.admitted[receipt.origin.rawValue]?.increment()
         return result
