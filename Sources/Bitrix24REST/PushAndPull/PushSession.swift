@@ -4,7 +4,8 @@
 /// server that fails is tried again later and later, and from the third failure on with a new configuration, as it may have
 /// moved.
 ///
-/// Source: b24restdocs, settings/interactivity/custom-push-and-pull-client.md, and the client that Bitrix24's own pages have.
+/// Source: b24restdocs, settings/interactivity/custom-push-and-pull-client.md, and the client of b24jssdk
+/// (github.com/bitrix24/b24jssdk), packages/jssdk/src/pullClient/client.ts
 struct PushSession: Sendable {
     enum Step: Sendable, Equatable {
         case wait(Duration)

@@ -15,7 +15,6 @@ struct BridgeSnapshot: Sendable {
     /// `nil`: there is no registry.
     let registry: RegistryParts?
     let installations: Installations?
-    /// What it says of itself; nothing where this replica drains no queues.
     /// `nil`: this replica does not drain queues of offline events.
     let offline: @Sendable () -> OfflineStatus?
     let journal: Journal

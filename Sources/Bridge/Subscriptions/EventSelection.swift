@@ -22,7 +22,8 @@ enum EventSelection: Equatable {
         if isOffline, code == Self.wakeUp || ofEntity == [Self.wakeUp] {
             // Source: b24restdocs, api-reference/events/on-offline-event.md
             self = .fault(
-                "has \(Self.wakeUp), which cannot be bound offline; it is bound online by itself, leave it out"
+                "has \(Self.wakeUp), which cannot be bound offline; leave it out: with event in offline.wakeBy it is bound "
+                    + "online by itself"
             )
         } else if !ofEntity.isEmpty {
             self = .codes(ofEntity)

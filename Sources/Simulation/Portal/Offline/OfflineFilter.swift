@@ -1,5 +1,5 @@
-/// Which rows, and in what order: `filter` and `order` of the methods of the queue. What is allowed is as in the platform's
-/// module `rest` (IRestService::sanitizeFilter and sanitizeOrder).
+/// Which rows, and in what order: `filter` and `order` of the methods of the queue. What is allowed is as in Bitrix24
+/// On-Premise, module `rest` 26: sanitizeFilter and sanitizeOrder of lib/api/event.php, and of IRestService.
 struct OfflineFilter: Sendable {
     enum Field: String, Sendable {
         case id = "ID"

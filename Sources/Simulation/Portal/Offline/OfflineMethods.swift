@@ -1,5 +1,5 @@
-/// b24restdocs, api-reference/events/event-offline-get.md and its neighbours; what these leave open is as in the platform's
-/// module `rest`.
+/// b24restdocs, api-reference/events/event-offline-get.md and its neighbours; what these leave open is as in Bitrix24
+/// On-Premise, module `rest` 26, lib/api/event.php.
 extension PortalWorld {
     private struct Refusal: Error {
         let result: RESTResult

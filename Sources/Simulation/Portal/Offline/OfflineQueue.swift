@@ -1,8 +1,8 @@
 /// What a portal has noted for the application: one row for each change of an object whose event is bound offline. Rows are
 /// small, since a test may hold a million of them; what is cleared stays as well, for whoever checks what came of it.
 ///
-/// The rules are those of the platform's module `rest` (EventOfflineTable): a row is unique by its message, its connector and
-/// its reservation.
+/// The rules are those of Bitrix24 On-Premise, module `rest` 26, lib/eventoffline.php (EventOfflineTable): a row is unique by
+/// its message, its connector and its reservation.
 struct OfflineQueue: Sendable {
     /// Changes with the same key have the same MESSAGE_ID and connector.
     struct Key: Hashable, Sendable {

@@ -17,15 +17,12 @@ extension PortalWorld {
         }
         var push = pushes[index] ?? PushState(clientID: makeSecret(), shared: makeChannel(isShared: true))
         if push.shared.end <= now { push.retireShared(makeChannel(isShared: true)) }
-        if let own = push.own[user], own.end > now {
-        } else {
-            let last = push.own.updateValue(makeChannel(isShared: false), forKey: user)
-            if let last { push.retired[last.id] = push.messageCount }
+        let known = push.own[user].flatMap { $0.end > now ? $0 : nil }
+        let own = known ?? makeChannel(isShared: false)
+        if known == nil, let last = push.own.updateValue(own, forKey: user) {
+            push.retired[last.id] = push.messageCount
         }
         pushes[index] = push
-        guard let own = push.own[user] else {
-            return .failure(500, "SERVER_ERROR", "Push & Pull server is not configured")
-        }
         let polls = "\(address)/pull/sub/"
         // This server has no web sockets, so it says that they are switched off.
         let sockets = "ws" + address.dropFirst(4) + "/pull/subws/"

@@ -1,8 +1,9 @@
 internal import Glibc
 
 /// The Push & Pull server: long polls (b24restdocs, settings/interactivity/custom-push-and-pull-client.md). What that leaves
-/// open is as in Bitrix24's server for one's own machines: without `mid` nothing is read of the past, errors are 400, and a
-/// 304 names the last message.
+/// open is as in the push-server of BitrixVM 0.0.1 (a public copy: github.com/faew/bitrix-push-server, opt/push-server/lib):
+/// without `mid` nothing is read of the past (application.js), errors are 400 (validator.js), and a 304 names the last message
+/// (transports/polling.js).
 extension PortalWorld {
     /// By which faults find long polls.
     static let pollMethod = "pull/sub"
