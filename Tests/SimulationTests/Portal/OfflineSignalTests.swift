@@ -12,7 +12,8 @@ import Testing
 
     @Test func `the application is told at once, and later of what came meanwhile, once`() async throws {
         try await OfflineQueueTests.withQueue { standIn, client, sink, url, token in
-            try await Self.bind(client, url, token, minTimeout: nil)
+            // Longer than the changes below take on any machine.
+            try await Self.bind(client, url, token, minTimeout: 5)
             let posted = await standIn.emit("ONCRMDEALADD", id: "1", portal: "1")
             #expect(posted.map(\.event) == ["ONOFFLINEEVENT"])
             let signal = try #require(sink.posted("ONOFFLINEEVENT").first)

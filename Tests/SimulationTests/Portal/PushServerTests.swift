@@ -122,7 +122,9 @@ import Testing
             let date = try #require(message["time"]?.text)
             #expect(date.wholeMatch(of: /(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT/) != nil)
 
-            // Within a second, so they are one message and come when it is over.
+            // Within a second, so they are one message and come when it is over. It is made to last for as long as the changes
+            // take on any machine.
+            standIn.host.change { $0.pushes[0]?.toldAt = PortalWorld.steadyNow + 4 }
             let next = try await Self.heard(standIn, listener, after: mid, json: false) {
                 for id in 2...9 { await standIn.emit("ONCRMDEALADD", id: "\(id)", portal: "1", connector: "ERP") }
             }
