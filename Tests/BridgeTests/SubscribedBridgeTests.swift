@@ -27,7 +27,11 @@ import Testing
     }
 
     /// - Parameter offline: Bound offline; seven rows of each portal wait then.
-    private static func with(offline: [String] = [], _ body: (Stage) async throws -> Void) async throws {
+    private static func with(
+        offline: [String] = [],
+        wakeBy: Set<BridgeSettings.Offline.WakeUp>? = nil,
+        _ body: (Stage) async throws -> Void
+    ) async throws {
         try await Kafka.withCluster { cluster in
             let topic = "registry-\(UUID().uuidString.prefix(8).lowercased())"
             try cluster.createTopic(topic)
@@ -54,6 +58,7 @@ import Testing
                         settings.secrets = .init(current: KeyringTests.key("1"), previous: [])
                         settings.subscriptions.everywhere.online = ["ONCRMDEALADD"]
                         settings.subscriptions.everywhere.offline = offline
+                        if let wakeBy { settings.offline.wakeBy = wakeBy }
                         let settings = settings
                         known.withLock { $0 = settings }
                     },
@@ -109,6 +114,46 @@ import Testing
                 _ = try await stage.bridge.get("/metrics")
                 return stage.bridge.metric("offline_rows_held") == 0 && stage.bridge.metric("offline_lag_seconds") == 0
             }
+        }
+    }
+
+    @Test func `the push channel alone has rows drained, also after it was replaced and after it was cut`() async throws
+    {
+        try await Self.with(offline: ["ONCRMLEADADD"], wakeBy: [.push]) { stage in
+            let standIn = stage.standIn
+            var expected = 7
+            func waitUntilCleared() async throws {
+                try await wait(for: "\(expected) rows; \(stage.bridge.logs.lines.suffix(5))") {
+                    standIn.offlineSummary(of: "1")?.cleared == expected
+                }
+            }
+            func addRow() async throws {
+                expected += standIn.addOfflineRows(1, portal: "1")
+                try await waitUntilCleared()
+            }
+            // So that nothing but a message can tell of the next row.
+            func waitForLook(_ number: Int) async throws {
+                try await wait(for: "look \(number), as something may have been missed before the poll") {
+                    stage.bridge.metric("offline_drains_total", [("trigger", "signal")]) == number
+                        && standIn.heldPolls(of: "1") == 1
+                }
+            }
+            try await Self.install(stage)
+            try await waitUntilCleared()
+            try await waitForLook(1)
+            try await addRow()
+
+            #expect(standIn.push(.channelExpireReconnect, portal: "1"))
+            try await waitForLook(3)
+            try await addRow()
+
+            // The next poll goes on where this one was.
+            #expect(standIn.push(.drop, portal: "1"))
+            try await addRow()
+            try await waitForLook(5)
+            #expect(expected == 10)
+            #expect(stage.bridge.metric("offline_rows_total", [("outcome", "delivered")]) == 10)
+            #expect(standIn.calls(of: "pull.application.config.get").count == 1)
         }
     }
 
