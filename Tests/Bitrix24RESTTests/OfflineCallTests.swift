@@ -113,12 +113,7 @@ import Testing
         } _: { client, server, _ in
             let first = try await client.offlineRows(filter: RESTClient.reserved, connector: "OneC", of: portal)
             #expect(first.rows.map(\.id) == ["12"] && first.total == 51 && first.next == 50)
-            let second = try await client.offlineRows(
-                order: ["TIMESTAMP_X": "DESC"],
-                start: 50,
-                connector: "",
-                of: portal
-            )
+            let second = try await client.offlineRows(start: 50, connector: "", of: portal)
             #expect(second.rows.isEmpty && second.total == 51 && second.next == nil)
             let auth = JSONValue.string(OAuthTokens.first.access)
             #expect(
@@ -127,7 +122,7 @@ import Testing
                         "auth": auth, "order": ["ID": "ASC"], "start": 0, "auth_connector": "OneC",
                         "filter": [">PROCESS_ID": ""],
                     ],
-                    ["auth": auth, "order": ["TIMESTAMP_X": "DESC"], "start": 50],
+                    ["auth": auth, "order": ["ID": "ASC"], "start": 50],
                 ]
             )
         }

@@ -33,13 +33,13 @@ import Testing
             #expect(server.calls.map(\.method) == ["batch"])
             let commands = try #require(server.calls.first?.json["cmd"])
             #expect(
-                commands["c0"] == "event.offline.list?auth_connector=OneC&order%5BTIMESTAMP_X%5D=ASC"
+                commands["c0"] == "event.offline.list?auth_connector=OneC&order%5BTIMESTAMP_X%5D=ASC&start=0"
             )
             #expect(
                 commands["c1"]
-                    == "event.offline.list?auth_connector=OneC&filter%5B%3EPROCESS_ID%5D=&order%5BID%5D=ASC"
+                    == "event.offline.list?auth_connector=OneC&filter%5B%3EPROCESS_ID%5D=&order%5BID%5D=ASC&start=0"
             )
-            #expect(commands["c5"] == "event.offline.list?filter%5B%3DERROR%5D=1&order%5BID%5D=ASC")
+            #expect(commands["c5"] == "event.offline.list?filter%5B%3DERROR%5D=1&order%5BID%5D=ASC&start=0")
         }
     }
 
@@ -53,6 +53,32 @@ import Testing
             let survey = try #require(try await client.surveyOfflineQueues([""], of: portal).first)
             #expect(survey.rows == total && survey.reserved == reserved)
             #expect(survey.erroneous == reserved.map { _ in 0 })
+        }
+    }
+
+    @Test func `an empty list and one with gaps are lists also where PHP writes objects`() async throws {
+        try await withPortal { _, _ in
+            Self.answer(
+                [["3": Self.row("2"), "1": Self.row("1", process: "p")], ["1": Self.row("1", process: "p")], [:]]
+                    + [[:], [:], [:]],
+                totals: ["c0": 120, "c1": 60, "c2": 0, "c3": 0, "c4": 0, "c5": 0]
+            )
+        } _: { client, _, _ in
+            let surveys = try await client.surveyOfflineQueues(["OneC", ""], of: portal)
+            #expect(surveys.map(\.rows) == [120, 0])
+            #expect(surveys.map(\.reserved) == [60, 0] && surveys.map(\.erroneous) == [0, 0])
+            #expect(surveys.map(\.oldest) == ["2026-03-18T12:32:31+02:00", nil])
+        }
+    }
+
+    @Test func `what is no list is not taken for an empty queue`() async throws {
+        try await withPortal { _, _ in
+            Self.answer([["error": "no"], [], []], totals: ["c0": 0, "c1": 0, "c2": 0])
+        } _: { client, _, _ in
+            let error = await #expect(throws: RESTError.self) {
+                try await client.surveyOfflineQueues([""], of: portal)
+            }
+            #expect(error?.code == .notJSON && error?.method == "event.offline.list")
         }
     }
 

@@ -66,4 +66,14 @@ package struct OfflineListing: Sendable, Equatable {
     package let total: Int
     /// Where the next page starts.
     package let next: Int?
+
+    /// A page that starts at `start`. A portal that does not tell `total` has no more than is seen.
+    ///
+    /// - Returns: `nil` for what is no list of rows.
+    init?(_ json: JSONValue?, from start: Int = 0, total: Int?, next: Int?) {
+        guard let rows = OfflineRow.list(json) else { return nil }
+        self.rows = rows
+        self.total = total ?? start + rows.count
+        self.next = next
+    }
 }

@@ -46,8 +46,9 @@ extension RESTClient {
         guard !connectors.isEmpty else { return [] }
         let calls = connectors.flatMap { connector in
             [
-                Self.list(connector, order: ["TIMESTAMP_X": "ASC"]),
-                Self.list(connector, filter: [">PROCESS_ID": ""]), Self.list(connector, filter: ["=ERROR": "1"]),
+                Self.listCall(order: "TIMESTAMP_X", connector: connector),
+                Self.listCall(Self.reserved, connector: connector),
+                Self.listCall(["=ERROR": "1"], connector: connector),
             ]
         }
         let replies = try await replies(to: calls, of: memberID)
@@ -66,21 +67,9 @@ extension RESTClient {
         return surveys
     }
 
-    private static func list(
-        _ connector: String,
-        filter: [String: JSONValue] = [:],
-        order: [String: JSONValue] = ["ID": "ASC"]
-    ) -> BatchCall {
-        var parameters: [String: JSONValue] = ["order": .object(order)]
-        if !filter.isEmpty { parameters["filter"] = .object(filter) }
-        return BatchCall("event.offline.list", queue(parameters, connector))
-    }
-
     private func listing(_ reply: BatchReply, of memberID: String) throws(RESTError) -> OfflineListing {
-        guard let rows = try reply.result.get().elements else {
-            throw CallName(portal: memberID, method: "event.offline.list")
-                .error(.notJSON, status: 200, "answered without a list")
-        }
-        return OfflineListing(rows: rows.map(OfflineRow.init), total: reply.total ?? rows.count, next: reply.next)
+        let listing = OfflineListing(try reply.result.get(), total: reply.total, next: reply.next)
+        guard let listing else { throw Self.noList(of: memberID) }
+        return listing
     }
 }

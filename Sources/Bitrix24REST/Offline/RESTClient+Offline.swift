@@ -87,28 +87,42 @@ extension RESTClient {
     ///
     /// - Parameters:
     ///   - filter: As Bitrix24 wants it, an operator before each name.
-    ///   - order: By one field.
     ///   - start: 0, 50, 100…
     package func offlineRows(
         filter: [String: JSONValue] = [:],
-        order: [String: JSONValue] = ["ID": "ASC"],
         start: Int = 0,
         connector: String,
         of memberID: String
     ) async throws(RESTError) -> OfflineListing {
-        let method = "event.offline.list"
-        var parameters = Self.queue(["order": .object(order), "start": .int(Int64(start))], connector)
-        if !filter.isEmpty { parameters["filter"] = .object(filter) }
-        let answer = try await answer(method, parameters, of: memberID, limitedBy: [method])
-        guard let rows = OfflineRow.list(answer.result) else {
-            throw CallName(portal: memberID, method: method).error(.notJSON, status: 200, "answered without a list")
-        }
-        return OfflineListing(
-            rows: rows,
-            total: answer.json["total"]?.integer.map(Int.init) ?? start + rows.count,
+        let call = Self.listCall(filter, start: start, connector: connector)
+        let answer = try await answer(call.method, call.parameters, of: memberID, limitedBy: [call.method])
+        let listing = OfflineListing(
+            answer.result,
+            from: start,
+            total: answer.json["total"]?.integer.map(Int.init),
             next: answer.json["next"]?.integer.map(Int.init)
         )
+        guard let listing else { throw Self.noList(of: memberID) }
+        return listing
     }
+
+    /// - Parameter order: The field to order by. The rows of several pages need one that does not change.
+    static func listCall(
+        _ filter: [String: JSONValue] = [:],
+        order: String = "ID",
+        start: Int = 0,
+        connector: String
+    ) -> BatchCall {
+        var parameters: [String: JSONValue] = ["order": [order: "ASC"], "start": .int(Int64(start))]
+        if !filter.isEmpty { parameters["filter"] = .object(filter) }
+        return BatchCall(listMethod, queue(parameters, connector))
+    }
+
+    static func noList(of memberID: String) -> RESTError {
+        CallName(portal: memberID, method: listMethod).error(.notJSON, status: 200, "answered without a list")
+    }
+
+    private static let listMethod = "event.offline.list"
 
     /// Takes rows out of the queue for good. Those alone: without ids Bitrix24 would take all that is reserved with them.
     ///

@@ -36,7 +36,7 @@ extension OfflineTurn {
     /// Takes over what somebody has reserved and not cleared. A turn that has to stop goes on where it was.
     mutating func recover() async throws(Stop) {
         let isOrdered = recovery?.isListed == false
-        var filter: [String: JSONValue] = [">PROCESS_ID": ""]
+        var filter = RESTClient.reserved
         if isOrdered, now() < work.recoverAt, let since = recovery?.since {
             filter[">=TIMESTAMP_X"] = .string(Timestamp(milliseconds: since).rfc3339)
         }
