@@ -6,14 +6,17 @@ internal import KafkaClient
 final class RecordProducer<Tag> {
     private struct Sent {
         let tag: Tag
-        /// librdkafka sends from this memory.
-        let value: UnsafeMutableRawBufferPointer
+        /// librdkafka sends from this memory. `nil`: the record has no value.
+        let value: UnsafeMutableRawBufferPointer?
+
+        func deallocate() { value?.deallocate() }
     }
 
     private let producer: KafkaProducer
     private var open: [UInt: Sent] = [:]
     private var lastOpaque: UInt = 0
-    private var headers: [RecordHeader] = []
+    /// Of the headers that are being sent; kept for its memory.
+    private var places: [RecordHeader] = []
     /// Of the values of what is open.
     private(set) var openBytes = 0
 
@@ -30,31 +33,63 @@ final class RecordProducer<Tag> {
     var wakeHandle: ProducerWakeHandle { producer.wakeHandle }
     var fatalError: KafkaError? { producer.fatalError }
 
-    /// `queued`: `poll` will tell of it once, or `close` will.
     func send(_ record: EventRecord, as tag: Tag) -> SendOutcome {
-        let bytes = record.value.bytes
-        let value = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 1)
-        value.copyBytes(from: bytes)
+        send(
+            topic: record.topic,
+            key: record.key,
+            value: record.value.bytes,
+            headers: record.headers,
+            as: tag
+        )
+    }
+
+    /// - Parameter value: `nil`: the record has none, as a topic that is compacted needs it to forget the key.
+    /// - Returns: `queued`: `poll` will tell of it once, or `close` will.
+    func send(topic: [UInt8], key: [UInt8], value: [UInt8]?, headers: RecordHeaders, as tag: Tag) -> SendOutcome {
         lastOpaque += 1
-        let outcome = offer(record, UnsafeRawBufferPointer(rebasing: value[..<bytes.count]))
+        let sent = Sent(tag: tag, value: value.map(Self.copy))
+        // librdkafka copies topic, key and headers.
+        let outcome = withPlaces(of: headers) { headers in
+            topic.withUnsafeBytes { topic in
+                key.withUnsafeBytes { key in
+                    producer.send(
+                        to: producer.topic(named: topic),
+                        key: key,
+                        value: UnsafeRawBufferPointer(start: sent.value?.baseAddress, count: value?.count ?? 0),
+                        headers: headers,
+                        opaque: lastOpaque
+                    )
+                }
+            }
+        }
         if outcome == .queued {
-            open[lastOpaque] = Sent(tag: tag, value: value)
-            openBytes += value.count
+            open[lastOpaque] = sent
+            openBytes += sent.value?.count ?? 0
         } else {
-            value.deallocate()
+            sent.deallocate()
         }
         return outcome
     }
 
-    private func offer(_ record: EventRecord, _ value: UnsafeRawBufferPointer) -> SendOutcome {
-        // The headers' texts lie back to back, and librdkafka copies them.
-        record.headers.bytes.withUnsafeBytes { texts in
-            headers.removeAll(keepingCapacity: true)
+    /// With an address also where it is empty, as no value at all is something else.
+    private static func copy(_ bytes: [UInt8]) -> UnsafeMutableRawBufferPointer {
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 1)
+        copy.copyBytes(from: bytes)
+        return copy
+    }
+
+    /// Their texts lie back to back.
+    private func withPlaces(
+        of headers: RecordHeaders,
+        _ body: (UnsafeBufferPointer<RecordHeader>) -> SendOutcome
+    ) -> SendOutcome {
+        headers.bytes.withUnsafeBytes { texts in
+            places.removeAll(keepingCapacity: true)
             var start = 0
-            for length in record.headers.lengths {
+            for length in headers.lengths {
                 let middle = start + length.name
                 let end = middle + length.value
-                headers.append(
+                places.append(
                     RecordHeader(
                         name: UnsafeRawBufferPointer(rebasing: texts[start..<middle]),
                         value: UnsafeRawBufferPointer(rebasing: texts[middle..<end])
@@ -62,19 +97,7 @@ final class RecordProducer<Tag> {
                 )
                 start = end
             }
-            return record.topic.withUnsafeBytes { topic in
-                record.key.withUnsafeBytes { key in
-                    headers.withUnsafeBufferPointer { headers in
-                        producer.send(
-                            to: producer.topic(named: topic),
-                            key: key,
-                            value: value,
-                            headers: headers,
-                            opaque: lastOpaque
-                        )
-                    }
-                }
-            }
+            return places.withUnsafeBufferPointer(body)
         }
     }
 
@@ -86,8 +109,8 @@ final class RecordProducer<Tag> {
     func poll(upTo limit: Duration, _ settled: (Tag, KafkaError?) -> Void) -> Int {
         producer.poll(upTo: limit, maxReports: 10_000) { report in
             guard let sent = open.removeValue(forKey: report.opaque) else { return }
-            openBytes -= sent.value.count
-            sent.value.deallocate()
+            openBytes -= sent.value?.count ?? 0
+            sent.deallocate()
             settled(sent.tag, report.error)
         }
     }
@@ -102,7 +125,7 @@ final class RecordProducer<Tag> {
     func close() -> [Tag] {
         producer.close()
         let left = open.sorted { $0.key < $1.key }.map(\.value)
-        for sent in left { sent.value.deallocate() }
+        for sent in left { sent.deallocate() }
         open = [:]
         openBytes = 0
         return left.map(\.tag)

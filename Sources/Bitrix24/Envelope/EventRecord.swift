@@ -36,6 +36,14 @@ package struct RecordHeaders: Sendable {
 
     package init() {}
 
+    package init(_ headers: [(name: String, value: String)]) {
+        for (name, value) in headers {
+            bytes += name.utf8
+            bytes += value.utf8
+            lengths.append((name: name.utf8.count, value: value.utf8.count))
+        }
+    }
+
     mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
         lengths.removeAll(keepingCapacity: true)
