@@ -16,8 +16,8 @@ package struct DrainRounds: Sendable {
 
         init(_ memberID: String) { self.memberID = memberID }
 
-        /// There is more to be ordered.
-        var isOpen: Bool { !isEmpty && !isStuck && error == nil }
+        /// There is more to be ordered: its queue is not empty, and nothing is the matter.
+        package var isOpen: Bool { !isEmpty && !isStuck && error == nil }
 
         fileprivate mutating func take(_ report: PortalReport) {
             let before = rows + recovered + deadLettered

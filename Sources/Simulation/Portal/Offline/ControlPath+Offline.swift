@@ -24,9 +24,9 @@ extension PortalWorld {
 
     /// A portal's queue with every row that it ever made, or the counts of all.
     func shownOffline(_ portal: String) -> PHPValue? {
-        if portal.isEmpty || portal == "all" { return .list(portals.indices.map { described(offlineSummary(of: $0)) }) }
+        if portal.isEmpty || portal == "all" { return .list(portals.indices.map(summary)) }
         guard let index = index(of: portal) else { return nil }
-        var shown = described(offlineSummary(of: index))
+        var shown = summary(of: index)
         shown.set(
             "columns",
             ["id", "event", "object", "connector", "time", "reserved", "cleared", "marked", "removed"]
@@ -46,9 +46,10 @@ extension PortalWorld {
         return shown
     }
 
-    private func described(_ summary: StandIn.OfflineSummary) -> PHPValue {
-        [
-            "portal": .text(summary.portal), "made": .int(summary.made), "waiting": .int(summary.waiting),
+    private func summary(of index: Int) -> PHPValue {
+        let summary = queues[index].summary
+        return [
+            "portal": .text(portals[index].memberID), "made": .int(summary.made), "waiting": .int(summary.waiting),
             "reserved": .int(summary.reserved), "marked": .int(summary.marked), "cleared": .int(summary.cleared),
             "removed": .int(summary.removed),
         ]

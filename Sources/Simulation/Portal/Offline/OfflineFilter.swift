@@ -8,9 +8,22 @@ struct OfflineFilter: Sendable {
         case message = "MESSAGE_ID"
         case process = "PROCESS_ID"
         case error = "ERROR"
+    }
 
-        static let forGet: Set<Field> = [.id, .changedAt, .event, .message]
-        static let forList: Set<Field> = [.id, .changedAt, .event, .message, .process, .error]
+    /// What a method allows.
+    struct Rules: Sendable {
+        let fields: Set<Field>
+        /// By which rows are ordered where nothing else is asked for.
+        let order: Field
+        /// Whether a value may be a list, one of which it is to be.
+        let takesLists: Bool
+
+        static let get = Rules(fields: [.id, .changedAt, .event, .message], order: .changedAt, takesLists: false)
+        static let list = Rules(
+            fields: [.id, .changedAt, .event, .message, .process, .error],
+            order: .id,
+            takesLists: true
+        )
     }
 
     enum Value: Sendable, Comparable {
@@ -60,15 +73,8 @@ struct OfflineFilter: Sendable {
     private(set) var conditions: [Condition] = []
     private(set) var order: [(field: Field, isAscending: Bool)] = []
 
-    /// - Parameter takesLists: whether a value may be a list, one of which it is to be.
-    init(
-        _ filter: PHPValue?,
-        order wanted: PHPValue?,
-        fields: Set<Field>,
-        otherwise ordinary: Field,
-        takesLists: Bool,
-        time: PortalTime
-    ) throws(Refusal) {
+    init(_ call: RESTCall, of rules: Rules, time: PortalTime) throws(Refusal) {
+        let filter = call.parameters["filter"]
         switch filter {
         case nil, .null: break
         case .map, .list:
@@ -78,11 +84,11 @@ struct OfflineFilter: Sendable {
                     throw Refusal(words: "Filter operation not allowed: \(operation)")
                 }
                 let name = member.name.dropFirst(operation.count)
-                guard let field = Field(rawValue: name.uppercased()), fields.contains(field) else {
+                guard let field = Field(rawValue: name.uppercased()), rules.fields.contains(field) else {
                     throw Refusal(words: "Filter field not allowed: \(name)")
                 }
                 let isList = member.value.text == nil && member.value != .null
-                guard takesLists || !isList else {
+                guard rules.takesLists || !isList else {
                     throw Refusal(words: "The value of an argument '\(member.name)' has an invalid type")
                 }
                 var values: [Value] = []
@@ -93,8 +99,9 @@ struct OfflineFilter: Sendable {
             }
         default: throw Refusal(words: "The filter is not an array.")
         }
+        let wanted = call.parameters["order"]
         for member in wanted?.members ?? [] {
-            guard let field = Field(rawValue: member.name.uppercased()), fields.contains(field) else {
+            guard let field = Field(rawValue: member.name.uppercased()), rules.fields.contains(field) else {
                 throw Refusal(words: "Order field not allowed: \(member.name)")
             }
             guard let direction = member.value.text?.uppercased(), ["ASC", "DESC"].contains(direction) else {
@@ -103,7 +110,7 @@ struct OfflineFilter: Sendable {
             order.append((field, direction == "ASC"))
         }
         if wanted?.text != nil { throw Refusal(words: "The order is not an array.") }
-        if order.isEmpty { order = [(ordinary, true)] }
+        if order.isEmpty { order = [(rules.order, true)] }
     }
 
     /// Whether only reserved rows can pass.
@@ -127,16 +134,5 @@ struct OfflineFilter: Sendable {
             return .number(seconds)
         case .event, .message, .process: return .text(text.lowercased())
         }
-    }
-}
-
-/// Numbers as PHP reads them.
-enum PHPNumber {
-    /// `intval`: what a text begins with; 0 where that is no number.
-    static func int(_ text: String) -> Int {
-        let trimmed = text.drop { $0.isWhitespace }
-        let sign = trimmed.first.map { $0 == "-" || $0 == "+" } == true ? 1 : 0
-        let digits = trimmed.dropFirst(sign).prefix { ("0"..."9").contains($0) }
-        return Int(trimmed.prefix(sign) + digits) ?? 0
     }
 }

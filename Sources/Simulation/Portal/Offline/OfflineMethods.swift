@@ -1,12 +1,6 @@
 /// b24restdocs, api-reference/events/event-offline-get.md and its neighbours; what these leave open is as in Bitrix24
 /// On-Premise, module `rest` 26, lib/api/event.php.
 extension PortalWorld {
-    private struct Refusal: Error {
-        let result: RESTResult
-
-        init(_ words: String) { result = .failure(400, "ERROR_ARGUMENT", words) }
-    }
-
     private static let accessDenied = RESTResult.failure(403, "ACCESS_DENIED", "Access denied!")
     private static let pageRows = 50
 
@@ -17,19 +11,12 @@ extension PortalWorld {
             return .failure(403, "WRONG_LICENSE", "Your license does not allow extended offline events handling")
         }
         let limit = Self.number(call, "limit") ?? Self.pageRows
-        guard limit > 0 else { return Refusal("Value must be positive integer").result }
+        guard limit > 0 else { return Self.refused("Value must be positive integer") }
         let filter: OfflineFilter
         do throws(OfflineFilter.Refusal) {
-            filter = try OfflineFilter(
-                call.parameters["filter"],
-                order: call.parameters["order"],
-                fields: OfflineFilter.Field.forGet,
-                otherwise: .changedAt,
-                takesLists: false,
-                time: portals[index].time
-            )
+            filter = try .init(call, of: .get, time: portals[index].time)
         } catch {
-            return Refusal(error.words).result
+            return Self.refused(error.words)
         }
         let connector = connector(call)
         let isErroneous = Self.number(call, "error") == 1
@@ -70,16 +57,9 @@ extension PortalWorld {
         if let refusal = Self.refusal(of: caller) { return refusal }
         let filter: OfflineFilter
         do throws(OfflineFilter.Refusal) {
-            filter = try OfflineFilter(
-                call.parameters["filter"],
-                order: call.parameters["order"],
-                fields: OfflineFilter.Field.forList,
-                otherwise: .id,
-                takesLists: true,
-                time: portals[index].time
-            )
+            filter = try .init(call, of: .list, time: portals[index].time)
         } catch {
-            return Refusal(error.words).result
+            return Self.refused(error.words)
         }
         let connector = connector(call)
         let start = max(0, Self.number(call, "start") ?? 0)
@@ -103,14 +83,14 @@ extension PortalWorld {
     mutating func clearOfflineRows(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         if let refusal = Self.refusal(of: caller) { return refusal }
         guard let processID = Self.text(call, "process_id") else {
-            return Refusal("Argument 'PROCESS_ID' is null or empty").result
+            return Self.refused("Argument 'PROCESS_ID' is null or empty")
         }
         let connector = connector(call)
         // message_id wins, and a list without members is none: with it, all that is reserved so goes.
         if let messages = call.parameters["message_id"], messages != .null {
             let ids = messages.members.compactMap(\.value.text).map(Self.trimmed)
             guard messages.text == nil, ids.count == messages.members.count, ids.allSatisfy({ $0.count == 32 }) else {
-                return Refusal("Value must be array of MESSAGE_ID values").result
+                return Self.refused("Value must be array of MESSAGE_ID values")
             }
             let wanted = Set(ids.map { $0.lowercased() })
             let slots = queues[index].slots(reservedAs: processID, connector: connector).filter {
@@ -120,7 +100,7 @@ extension PortalWorld {
         } else if let given = call.parameters["id"], given != .null, given.text != nil || !given.members.isEmpty {
             let ids = given.members.map { PHPNumber.int($0.value.text ?? "") }
             guard given.text == nil, ids.allSatisfy({ $0 > 0 }) else {
-                return Refusal("Value must be array of integers").result
+                return Self.refused("Value must be array of integers")
             }
             let queue = queues[index]
             let slots = ids.compactMap { queue.slot(ofID: $0) }.filter { slot in
@@ -137,10 +117,10 @@ extension PortalWorld {
     mutating func markOfflineRows(_ call: RESTCall, _ caller: RESTCall.Caller, at index: Int) -> RESTResult {
         if let refusal = Self.refusal(of: caller) { return refusal }
         guard let processID = Self.text(call, "process_id") else {
-            return Refusal("Argument 'PROCESS_ID' is null or empty").result
+            return Self.refused("Argument 'PROCESS_ID' is null or empty")
         }
         guard let messages = call.parameters["message_id"], messages != .null, messages.text == nil else {
-            return Refusal("Value must be array of MESSAGE_ID values").result
+            return Self.refused("Value must be array of MESSAGE_ID values")
         }
         let wanted = Set(messages.members.compactMap { $0.value.text?.lowercased() })
         guard !wanted.isEmpty else { return .result(true) }
@@ -194,6 +174,8 @@ extension PortalWorld {
     }
 
     // MARK: Calls
+
+    private static func refused(_ words: String) -> RESTResult { .failure(400, "ERROR_ARGUMENT", words) }
 
     private static func refusal(of caller: RESTCall.Caller) -> RESTResult? {
         guard case .application(let user) = caller else { return wrongAuthType }

@@ -35,29 +35,6 @@ struct OfflineQueue: Sendable {
         var isLive: Bool { state == .waiting || state == .reserved }
     }
 
-    struct Counts: Sendable, Equatable {
-        var made = 0
-        /// Neither reserved nor marked.
-        var waiting = 0
-        /// Marked ones included.
-        var reserved = 0
-        /// Erroneous and still there.
-        var marked = 0
-        var cleared = 0
-        var removed = 0
-
-        fileprivate mutating func count(_ row: Row, _ step: Int) {
-            switch row.state {
-            case .waiting where !row.isErroneous: waiting += step
-            case .waiting: break
-            case .reserved: reserved += step
-            case .cleared: cleared += step
-            case .removed: removed += step
-            }
-            if row.isErroneous, row.isLive { marked += step }
-        }
-    }
-
     private struct Reservation: Sendable {
         var number: UInt32
         /// May have rows that have left it.
@@ -73,7 +50,7 @@ struct OfflineQueue: Sendable {
 
     /// Every row ever made; a row's ID is its place, from 1.
     private(set) var rows: [Row] = []
-    private(set) var counts = Counts()
+    private(set) var summary = StandIn.OfflineSummary()
     /// All before it is cleared or removed.
     private var firstLive = 0
     /// Erroneous rows included.
@@ -101,8 +78,8 @@ struct OfflineQueue: Sendable {
         }
         let slot = rows.count
         rows.append(Row(key: key, changedAt: now, user: user))
-        counts.made += 1
-        counts.count(rows[slot], 1)
+        summary.made += 1
+        summary.count(rows[slot], 1)
         unreserved[key] = slot
         line(up: slot)
         return true
@@ -231,8 +208,21 @@ struct OfflineQueue: Sendable {
     }
 
     private mutating func set(_ slot: Int, _ change: (inout Row) -> Void) {
-        counts.count(rows[slot], -1)
+        summary.count(rows[slot], -1)
         change(&rows[slot])
-        counts.count(rows[slot], 1)
+        summary.count(rows[slot], 1)
+    }
+}
+
+extension StandIn.OfflineSummary {
+    fileprivate mutating func count(_ row: OfflineQueue.Row, _ step: Int) {
+        switch row.state {
+        case .waiting where !row.isErroneous: waiting += step
+        case .waiting: break
+        case .reserved: reserved += step
+        case .cleared: cleared += step
+        case .removed: removed += step
+        }
+        if row.isErroneous, row.isLive { marked += step }
     }
 }

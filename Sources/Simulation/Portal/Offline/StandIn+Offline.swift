@@ -18,16 +18,17 @@ extension StandIn {
         package let isRemoved: Bool
     }
 
+    /// How many rows of a queue there are of each kind.
     package struct OfflineSummary: Sendable, Equatable {
-        package let portal: String
-        package let made: Int
+        package internal(set) var made = 0
         /// Neither reserved nor marked.
-        package let waiting: Int
-        package let reserved: Int
+        package internal(set) var waiting = 0
+        /// Marked ones included.
+        package internal(set) var reserved = 0
         /// Erroneous and still there.
-        package let marked: Int
-        package let cleared: Int
-        package let removed: Int
+        package internal(set) var marked = 0
+        package internal(set) var cleared = 0
+        package internal(set) var removed = 0
     }
 
     /// Changes so many objects whose event is bound offline, as one hit.
@@ -68,12 +69,7 @@ extension StandIn {
     }
 
     package func offlineSummary(of portal: String) -> OfflineSummary? {
-        host.look { world in world.index(of: portal).map { world.offlineSummary(of: $0) } }
-    }
-
-    /// Of each portal, in the order of their numbers.
-    package var offlineSummaries: [OfflineSummary] {
-        host.look { world in world.portals.indices.map { world.offlineSummary(of: $0) } }
+        host.look { world in world.index(of: portal).map { world.queues[$0].summary } }
     }
 }
 
@@ -92,18 +88,5 @@ extension PortalWorld {
                 isRemoved: row.state == .removed
             )
         }
-    }
-
-    func offlineSummary(of index: Int) -> StandIn.OfflineSummary {
-        let counts = queues[index].counts
-        return StandIn.OfflineSummary(
-            portal: portals[index].memberID,
-            made: counts.made,
-            waiting: counts.waiting,
-            reserved: counts.reserved,
-            marked: counts.marked,
-            cleared: counts.cleared,
-            removed: counts.removed
-        )
     }
 }

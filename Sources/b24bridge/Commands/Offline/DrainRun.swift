@@ -23,7 +23,7 @@ struct DrainRun {
                 isOnce: isOnce,
                 isStopped: { stop.isRaised }
             ) { outcomes in
-                let done = outcomes.count { $0.isDone }
+                let done = outcomes.count { !$0.isOpen }
                 let rows = outcomes.reduce(0) { $0 + $1.rows }
                 bar.update(done, "\(counted(rows, "row")), \(done) of \(counted(portals.count, "portal"))")
             }
@@ -70,14 +70,14 @@ struct DrainRun {
         if dead > 0 {
             words += "; \(counted(dead, "row")) became dead letters, see b24bridge dead-letters list"
         }
-        if outcomes.contains(where: { !$0.isDone }) {
+        if outcomes.contains(where: \.isOpen) {
             words += isStopped ? "; stopped, the bridge goes on by itself" : "; the bridge goes on by itself"
         }
         return words
     }
 
     func isGood(isOnce: Bool) -> Bool {
-        outcomes.allSatisfy { $0.isEmpty || isOnce && !$0.isDone && !isStopped }
+        outcomes.allSatisfy { $0.isEmpty || isOnce && $0.isOpen && !isStopped }
     }
 
     /// What no queue has. Empty if there is nothing of the kind.
@@ -105,9 +105,6 @@ struct DrainRun {
 }
 
 extension DrainRounds.Outcome {
-    /// Empty, or nothing more will come of it now.
-    fileprivate var isDone: Bool { isEmpty || isStuck || error != nil }
-
     fileprivate var fault: PortalReport.Fault? {
         error ?? (isStuck ? PortalReport.Fault(code: "no_progress", message: Self.noProgress) : nil)
     }
