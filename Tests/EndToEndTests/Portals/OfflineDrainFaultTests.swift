@@ -3,6 +3,8 @@ import Testing
 
 /// Queues of offline events, drained by replicas that are killed meanwhile.
 @Suite struct OfflineDrainFaultTests {
+    private static let clear = "event.offline.clear"
+
     private static var subscriptions: [String: Any] {
         ["online": [], "offline": ["crm.deal"], "authConnector": "b24bridge", "reconcileEvery": "0s"]
     }
@@ -23,8 +25,10 @@ import Testing
             for index in scene.replicas.indices { try await scene.replicas[index].startAndListen() }
             // Unproven calls are taken a few a second, and people try again.
             for portal in scene.portals.portals {
-                while try await scene.portals.install(portal, at: scene.replicas[0].port) != 200 {
+                try await eventually("\(portal) is installed", within: .seconds(60)) {
+                    if try await scene.portals.install(portal, at: scene.replicas[0].port) == 200 { return true }
                     try await Task.sleep(for: .milliseconds(100))
+                    return false
                 }
             }
             try await scene.waitForStates(["connected": count], within: .seconds(60 + Double(count) / 10))
@@ -64,6 +68,20 @@ import Testing
             .joined(separator: "\n---\n")
     }
 
+    /// Waits until an owner has had rows confirmed and cannot clear them. Such a row comes again from the next owner.
+    ///
+    /// - Parameter count: Of the calls before.
+    /// - Returns: `false` when none has come so far for long.
+    private static func waitForUncleared(_ scene: PortalScene, since count: Int) async throws -> Bool {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
+            let calls = scene.portals.calls.dropFirst(count)
+            if calls.contains(where: { $0.fault == "dropped" && $0.method == clear }) { return true }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+
     @Test func `no row is lost when owners are killed while they drain`() async throws {
         let portals = Campaign.pick(short: 24, full: 2000)
         let rows = Campaign.pick(short: 60, full: 500)
@@ -71,15 +89,22 @@ import Testing
         try await Self.with(portals: portals) { scene, tally in
             let began = ContinuousClock.now
             var takeovers: [Duration] = []
+            var interrupted = 0
             for round in 0..<rounds {
-                // Some owners have sent rows and wait for the answer to clear, some wait for the rows, when they die.
+                let before = scene.portals.calls.count
+                // When they die, owners have sent rows and cannot clear them, or have cleared them and do not know it, or wait
+                // for rows that are reserved.
                 for (index, portal) in scene.portals.portals.shuffled().prefix(portals / 4).enumerated() {
-                    let method = index.isMultiple(of: 2) ? "event.offline.clear" : "event.offline.get"
-                    try await scene.portals.inject("slow", portal, method: method, seconds: 60)
+                    switch index % 3 {
+                    case 0: try await scene.portals.inject("dropped", portal, method: Self.clear, times: 1_000_000)
+                    case 1: try await scene.portals.inject("slow", portal, method: Self.clear, seconds: 60)
+                    default: try await scene.portals.inject("slow", portal, method: "event.offline.get", seconds: 60)
+                    }
                 }
                 let share = rows / rounds + (round == 0 ? rows % rounds : 0)
                 try await scene.portals.addRows(share, isSignalled: !round.isMultiple(of: 2))
-                try await Task.sleep(for: .milliseconds(Int.random(in: 200...Campaign.pick(short: 1500, full: 15_000))))
+                if try await Self.waitForUncleared(scene, since: before) { interrupted += 1 }
+                try await Task.sleep(for: .milliseconds(Int.random(in: 0...Campaign.pick(short: 1000, full: 15_000))))
                 let owner = try await scene.owner()
                 try await scene.replicas[owner].kill()
                 let killed = ContinuousClock.now
@@ -94,11 +119,11 @@ import Testing
             let (made, repeated) = try await Self.judge(scene, tally)
             #expect(made == portals * rows)
             // Or nobody was killed between Kafka's confirmation and the clearing, and the test shows nothing.
-            #expect(repeated > 0)
+            #expect(interrupted > 0 && repeated >= interrupted)
             for index in scene.replicas.indices { try await scene.replicas[index].stop() }
             Campaign.report(
                 "owners killed while they drain",
-                "\(portals) portals, \(made) rows, \(rounds) kills, taken over after \(takeovers.max() ?? .zero) at most; "
+                "\(portals) portals, \(made) rows, \(rounds) kills, \(interrupted) of them with rows in Kafka that were not cleared, taken over after \(takeovers.max() ?? .zero) at most; "
                     + "0 missing, \(repeated) repeated with the same id; \(lasted) in all"
             )
         }
@@ -125,7 +150,8 @@ import Testing
                 longest = max(longest, ContinuousClock.now - began)
             }
             #expect(judged == 5)
-            #expect(longest < .seconds(Campaign.isFull ? 2 : 5))
+            // Beside other suites on a busy machine, what took how long says little.
+            if Campaign.isFull { #expect(longest < .seconds(2)) }
             try await scene.portals.waitUntilDrained(within: .seconds(20)) { Self.words(scene) }
             _ = try await Self.judge(scene, tally)
             for index in scene.replicas.indices { try await scene.replicas[index].stop() }
@@ -138,12 +164,20 @@ import Testing
         try await Self.with(portals: 4) { scene, tally in
             try await scene.portals.addRows(rows)
             try await scene.portals.waitUntilDrained(within: .seconds(60)) { Self.words(scene) }
-            scene.cluster.setBrokers(up: false)
+            // Rows are on their way to the owner when Kafka goes: they are reserved, and the answer comes when it is away.
+            let late = 3
+            for portal in scene.portals.portals {
+                try await scene.portals.inject("slow", portal, method: "event.offline.get", times: 1000, seconds: late)
+            }
             try await scene.portals.addRows(rows)
-            // Long enough for an owner to be in the middle of a batch, and to notice.
-            try await Task.sleep(for: .seconds(Campaign.pick(short: 3, full: 60)))
+            try await eventually("rows are reserved; \(Self.words(scene))", within: .seconds(30)) {
+                try await scene.portals.queues().contains { $0.reserved > 0 }
+            }
+            scene.cluster.setBrokers(up: false)
+            try await scene.portals.control("clear", "all")
+            try await Task.sleep(for: .seconds(late + Campaign.pick(short: 2, full: 60)))
             let away = try await scene.portals.queues()
-            #expect(away.allSatisfy { $0.cleared == rows }, "\(away)")
+            #expect(away.allSatisfy { $0.cleared == rows } && away.contains { $0.reserved > 0 }, "\(away)")
             scene.cluster.setBrokers(up: true)
             try await scene.portals.waitUntilDrained(within: .seconds(90)) { Self.words(scene) }
             let (made, repeated) = try await Self.judge(scene, tally)

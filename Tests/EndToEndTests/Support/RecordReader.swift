@@ -1,7 +1,5 @@
 import Foundation
 import KafkaClient
-import Locks
-import Synchronization
 
 /// What was delivered: one record as a consumer sees it.
 struct DeliveredRecord: Sendable {
@@ -31,57 +29,32 @@ extension DeliveredRecord {
     }
 }
 
-/// Reads a topic while records come: the in-process cluster keeps about 5 MiB of a partition.
+/// The events of a topic, as they come.
 final class RecordReader: Sendable {
-    private struct State {
+    private struct Delivered {
         var records: [DeliveredRecord] = []
         var malformed = 0
-        var failure: String?
-        var isStopped = false
     }
 
-    private let state = Guarded(State())
+    private let reader: TopicReader<Delivered>
 
     init(_ topic: String, at servers: String) {
-        let thread = Thread { [self] in
-            do {
-                try read(topic, servers)
-            } catch {
-                state.withLock { $0.failure = "\(error)" }
+        reader = TopicReader(topic, at: servers, into: Delivered()) { delivered, record in
+            if let record = DeliveredRecord(record) {
+                delivered.records.append(record)
+            } else {
+                delivered.malformed += 1
             }
         }
-        thread.start()
     }
 
-    var records: [DeliveredRecord] { state.withLock { $0.records } }
-    var numbers: Set<String> { state.withLock { Set($0.records.map(\.number)) } }
+    var records: [DeliveredRecord] { reader.look { $0.records } }
+    var numbers: Set<String> { reader.look { Set($0.records.map(\.number)) } }
     /// Why reading ended, if it did; records that are no envelope.
     var failure: String? {
-        state.withLock { $0.failure ?? ($0.malformed > 0 ? "\($0.malformed) are no envelopes" : nil) }
+        let malformed = reader.look { $0.malformed }
+        return reader.failure ?? (malformed > 0 ? "\(malformed) are no envelopes" : nil)
     }
 
-    func stop() { state.withLock { $0.isStopped = true } }
-
-    private func read(_ topic: String, _ servers: String) throws {
-        let consumer = try KafkaConsumer(ConsumerConfiguration(bootstrapServers: servers, groupID: "e2e-\(UUID())"))
-        defer { consumer.close() }
-        // The in-process cluster creates the topic when it is asked for, with 4 partitions.
-        let deadline = ContinuousClock.now + .seconds(20)
-        while true {
-            do {
-                try consumer.assign(topics: [topic], timeout: .seconds(5))
-                break
-            } catch {
-                guard ContinuousClock.now < deadline else { throw error }
-                Thread.sleep(forTimeInterval: 0.02)
-            }
-        }
-        while !state.withLock({ $0.isStopped }) {
-            guard let record = try consumer.poll(upTo: .milliseconds(100)) else { continue }
-            let delivered = DeliveredRecord(record)
-            state.withLock { state in
-                if let delivered { state.records.append(delivered) } else { state.malformed += 1 }
-            }
-        }
-    }
+    func stop() { reader.stop() }
 }
