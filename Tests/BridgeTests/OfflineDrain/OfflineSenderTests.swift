@@ -1,12 +1,14 @@
 import Bitrix24
 import Foundation
 import KafkaClient
+import Locks
+import Synchronization
 import Testing
 
 @testable import Bridge
 
 /// A real producer before a cluster of this process.
-@Suite struct OfflineSenderTests {
+@Suite(.timeLimit(.minutes(1))) struct OfflineSenderTests {
     private static func records(_ count: Int, topic: String, bytes: Int = 100) -> [EventRecord] {
         (0..<count).map { index in
             var record = EventRecord()
@@ -42,6 +44,15 @@ import Testing
         }
     }
 
+    /// Waits until the producer has so many records of which Kafka has not told.
+    private static func waitForOpen(_ count: Int, _ sender: OfflineSender) async throws {
+        let open = Guarded(0)
+        try await wait(for: "\(count) records are open") {
+            sender.inbox.order { producer in open.withLock { $0 = producer.openCount } }
+            return open.withLock { $0 } == count
+        }
+    }
+
     @Test func `each record is told of, in the order of the batch, and batches wait for room`() async throws {
         try await Self.with(adjust: {
             $0.maxOpenBytes = 2000
@@ -60,9 +71,9 @@ import Testing
     @Test func `after a fatal error another producer goes on, and what was open is not confirmed`() async throws {
         try await Self.with { sender, cluster in
             #expect(await sender.send(Self.records(1, topic: "good")) == [.confirmed])
-            try cluster.setRoundTrip(.seconds(2))
+            try cluster.setRoundTrip(.seconds(3))
             async let open = sender.send(Self.records(3, topic: "good"))
-            try await Task.sleep(for: .milliseconds(300))
+            try await Self.waitForOpen(3, sender)
             sender.inbox.order { $0.simulateFatalError() }
             #expect(await open == [.unsent, .unsent, .unsent])
             try cluster.setRoundTrip(.zero)
@@ -71,7 +82,8 @@ import Testing
     }
 
     @Test func `of records that come back together each is judged alone`() async throws {
-        try await Self.with { sender, cluster in
+        // Long enough for all five to be in one request.
+        try await Self.with(adjust: { $0.producer.properties["linger.ms"] = "500" }) { sender, cluster in
             cluster.pushRequestErrors(.produce, [.invalidRecord, .invalidRecord])
             let deliveries = await sender.send(Self.records(5, topic: "good"))
             // The first request was refused as a whole, the second had one record.
@@ -96,7 +108,7 @@ import Testing
         try await Self.with { sender, cluster in
             try cluster.setBroker(up: false)
             let waiting = Task { await sender.send(Self.records(2, topic: "good")) }
-            try await Task.sleep(for: .milliseconds(100))
+            try await Self.waitForOpen(2, sender)
             waiting.cancel()
             #expect(await waiting.value == [.unsent, .unsent])
         }
