@@ -62,7 +62,8 @@ package struct OfflinePace: Sendable {
     func wait(for budget: (calls: Int, untilNext: Duration)) -> Int64 {
         let missing = neededForTurn - budget.calls
         guard missing > 0 else { return 0 }
-        let others = Double(missing - 1) / max(callsPerSecond, 0.01)
+        // Where there is one already, the budget does not tell how long the next takes: no longer than any other.
+        let others = Double(budget.calls > 0 ? missing : missing - 1) / max(callsPerSecond, 0.01)
         return Int64((budget.untilNext / .milliseconds(1) + others * 1000).rounded(.up))
     }
 

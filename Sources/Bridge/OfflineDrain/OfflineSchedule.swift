@@ -118,7 +118,7 @@ struct OfflineSchedule: Sendable {
 
     private func due(_ entry: Entry) -> (at: Int64, trigger: Trigger?)? {
         if let orderedAt = entry.orderedAt { return (max(orderedAt - pace.orderLead, entry.rateAt), .order) }
-        if let deniedUntil = entry.deniedUntil { return (max(deniedUntil, entry.rateAt), .timer) }
+        if let deniedUntil = entry.deniedUntil { return (max(deniedUntil, entry.notBefore, entry.rateAt), .timer) }
         var causes: [(at: Int64, trigger: Trigger?)] = []
         if let at = entry.signalledAt { causes.append((at - pace.signalLead, .signal)) }
         if let at = entry.startAt { causes.append((at, .start)) }

@@ -108,12 +108,43 @@ import Testing
         schedule.signalled("a", Self.now)
         schedule.signalled("b", Self.now)
         let poor: (String) -> CallBudget = {
-            $0 == "a" ? CallBudget(calls: 1, wait: .milliseconds(500)) : CallBudget(calls: 5, wait: .zero)
+            $0 == "a" ? CallBudget(calls: 1, wait: .zero) : CallBudget(calls: 5, wait: .zero)
         }
-        // Two for the turn and one for others are needed, so two more: one in half a second, one after as much again.
+        // Two for the turn and one for others are needed, so two more: one within half a second, one after as much again.
         #expect(schedule.next(Self.now, budget: poor)?.memberID == "b")
         #expect(schedule.nextAt(of: "a") == Self.now + 1000)
         #expect(schedule.waiting(Self.now).forRate == 1)
+    }
+
+    /// With the bucket that the client has, whose time passes by the millisecond.
+    @Test(arguments: [(2.0, 50), (2, 5), (0.7, 6), (20, 1)])
+    func `no turn begins before the portal's rate has enough for it`(perSecond: Double, burst: Int) throws {
+        let pace = try Self.pace {
+            $0.burst = burst
+            $0.callsPerSecond = perSecond
+        }
+        var schedule = Self.rested(["a"], pace)
+        schedule.signalled("a", Self.now)
+        var bucket = LeakyBucket(perSecond: perSecond, burst: burst, now: .zero)
+        var (worked, idle, asked) = (0, 0, 0)
+        for passed in 0..<60_000 {
+            let (now, steady) = (Self.now + Int64(passed), Duration.milliseconds(passed))
+            let turn = schedule.next(now) { _ in
+                asked += 1
+                return bucket.budget(at: steady)
+            }
+            guard let turn else { continue }
+            let before = worked
+            for _ in 0..<5 where bucket.budget(at: steady).calls >= pace.neededForTurn {
+                for _ in 0..<2 { _ = bucket.reserve(at: steady) }
+                worked += 1
+            }
+            if worked == before { idle += 1 }
+            Self.end(turn, &schedule, now, .more)
+        }
+        #expect(idle == 0)
+        // Each begins a turn or puts it off.
+        #expect(worked > 0 && asked <= 2 * worked + 2, "\(asked) looks for \(worked) reservations")
     }
 
     @Test func `what is reserved under an unknown name is looked for at once`() throws {
@@ -155,6 +186,20 @@ import Testing
         #expect(ordered.next(Self.now, budget: Self.rich)?.trigger == .order)
         schedule.notice(Self.portal("a", sealed: "1.k.BBBB"), Self.now)
         #expect(Self.turns(1, &schedule, Self.now) == ["a"])
+        // What else goes wrong on that day is tried again like anything else.
+        var failing = Self.rested(["a"], pace)
+        failing.signalled("a", Self.now)
+        let refused = failing.next(Self.now, budget: Self.rich)
+        Self.end(try #require(refused), &failing, Self.now, .failed(code: "wrong_license", words: "", isDenied: true))
+        let nextDay = Self.now + pace.deniedRetry
+        for (ending, wait) in [(OfflineEnding.unsent, 5000), (.failed(code: "x", words: "", isDenied: false), 10_000)] {
+            let at = try #require(failing.nextAt(of: "a"))
+            #expect(at >= nextDay)
+            let retried = failing.next(at, budget: Self.rich)
+            Self.end(try #require(retried), &failing, at, ending)
+            #expect(failing.next(at, budget: Self.rich) == nil)
+            #expect(failing.nextAt(of: "a") == at + Int64(wait))
+        }
         // Another owner keeps to the day.
         var denied = Self.portal("a")
         denied.offline = .init(deniedSince: Self.now - 100_000, code: "wrong_license", words: "")
