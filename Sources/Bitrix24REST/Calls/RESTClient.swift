@@ -3,8 +3,7 @@ package import AsyncHTTPClient
 /// Calls of portals, by token or by incoming webhook. All calls of one process go through one client, which holds the portals'
 /// limits. Every wait within ends when the task is cancelled.
 ///
-/// A call whose answer got lost is repeated: Bitrix24 may do it twice. What that means for the queue of offline events stands
-/// with its calls.
+/// A call whose answer got lost is repeated: Bitrix24 may do it twice. Those of the queue of offline events are not.
 package final class RESTClient: Sendable {
     let settings: RESTSettings
     let access: any PortalAccess
@@ -34,7 +33,16 @@ package final class RESTClient: Sendable {
         _ parameters: [String: JSONValue] = [:],
         of memberID: String
     ) async throws(RESTError) -> JSONValue {
-        let answer = try await answer(method, parameters, of: memberID, limitedBy: [method])
+        try await call(method, parameters, of: memberID, .waits)
+    }
+
+    func call(
+        _ method: String,
+        _ parameters: [String: JSONValue],
+        of memberID: String,
+        _ patience: CallPatience
+    ) async throws(RESTError) -> JSONValue {
+        let answer = try await answer(method, parameters, of: memberID, limitedBy: [method], patience)
         return try result(of: answer, CallName(portal: memberID, method: method))
     }
 
@@ -83,7 +91,8 @@ package final class RESTClient: Sendable {
         _ method: String,
         _ parameters: [String: JSONValue],
         of memberID: String,
-        limitedBy methods: Set<String>
+        limitedBy methods: Set<String>,
+        _ patience: CallPatience = .waits
     ) async throws(RESTError) -> Answer {
         let call = CallName(portal: memberID, method: method)
         var attempts = CallAttempts(settings.retry)
@@ -105,7 +114,7 @@ package final class RESTClient: Sendable {
                     timeout: settings.portalTimeout,
                     secrets: [tokens.access, tokens.refresh, settings.clientSecret]
                 )
-                return try await exchange(request, limitedBy: methods)
+                return try await exchange(request, limitedBy: methods, patience)
             } catch {
                 switch attempts.action(after: error, random: settings.clock.random()) {
                 case .fail:
@@ -113,6 +122,10 @@ package final class RESTClient: Sendable {
                     throw error
                 case .refresh: _ = try await refreshed(tokens, of: memberID)
                 case .relocate: try await relocate(memberID, from: place, because: error)
+                case let action where patience == .failsAtOnce:
+                    // The others' calls wait.
+                    if case .slowDown(let time) = action { limiter.pause(memberID, for: time) }
+                    throw error
                 case let action: try await wait(action, error, call)
                 }
             }
@@ -122,11 +135,19 @@ package final class RESTClient: Sendable {
     /// One request, when it is its turn.
     private func exchange(
         _ request: Transport.Request,
-        limitedBy methods: Set<String>
+        limitedBy methods: Set<String>,
+        _ patience: CallPatience = .waits
     ) async throws(RESTError) -> Answer {
         let portal = request.call.portal
+        if patience == .failsAtOnce, let time = operating.begin(portal, methods) {
+            throw request.call.error(
+                .operationTimeLimit,
+                "the portal refuses it for a while, as its operating time is used up",
+                retryAfter: time
+            )
+        }
         do throws(CancellationError) {
-            try await operating.wait(portal, methods)
+            if patience == .waits { try await operating.wait(portal, methods) }
             do throws(CancellationError) {
                 try await limiter.wait(for: portal)
             } catch {

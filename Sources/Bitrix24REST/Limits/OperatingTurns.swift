@@ -23,6 +23,25 @@ final class OperatingTurns: Sendable {
         }
     }
 
+    /// The same without waiting.
+    ///
+    /// - Returns: how long one of the methods is refused still; `nil`: the call may go.
+    func begin(_ portal: String, _ methods: Set<String>) -> Duration? {
+        let now = clock.steady()
+        return limits.withLock { limits in
+            var begun: [OperatingLimits.Key] = []
+            for method in methods {
+                let key = OperatingLimits.Key(portal: portal, method: method)
+                if case .wait(let time) = limits.turn(of: key, at: now) {
+                    for key in begun { limits.unanswered(key) }
+                    return time
+                }
+                begun.append(key)
+            }
+            return nil
+        }
+    }
+
     /// - Parameter reset: as the answer says, from now.
     func answered(_ portal: String, _ method: String, reset: Duration?) {
         let now = clock.steady()

@@ -3,12 +3,15 @@
 ///
 /// Each of these names the queue by `connector`, the source key of its bindings; empty is the queue without one.
 ///
-/// **Repeated calls.** A call whose answer got lost is repeated, although the portal may have done it. Looking, clearing and
-/// marking can be done twice: they name their rows. A reservation whose answer got lost, or was `tooLarge`, holds rows under a
-/// process id that nobody has learned; the repeated call reserves the next ones. No row is lost by that, as none is taken out
-/// of the queue before it is cleared by its id. But no `reserveOfflineRows` gives these rows again: `offlineRows` finds them by
-/// `reserved`, and `reservedOfflineRows` reads them with the process id that they have. So whoever empties a queue must look
-/// for such rows every now and then, and after each reservation that failed.
+/// **Nothing is repeated, and nothing waits.** Whoever empties the queues of many portals puts one off that is slow or does not
+/// answer: each call fails at once, with `retryAfter` where the portal says how long. Only a refused token is renewed and a
+/// moved portal looked for, and then the call is made again. `surveyOfflineQueues` is as patient as any other call.
+///
+/// **Lost answers.** The portal may have done what was not answered. Looking, clearing and marking can be done twice: they name
+/// their rows. A reservation whose answer got lost, or was `tooLarge`, holds rows under a process id that nobody has learned.
+/// No row is lost by that, as none is taken out of the queue before it is cleared by its id. But no `reserveOfflineRows` gives
+/// these rows again: `offlineRows` finds them by `reserved`, and `reservedOfflineRows` reads them with the process id that they
+/// have. So whoever empties a queue must look for such rows every now and then, and after each reservation that failed.
 extension RESTClient {
     /// Which rows to reserve.
     package struct OfflineSelection: Sendable, Equatable {
@@ -68,7 +71,7 @@ extension RESTClient {
         parameters["limit"] = .int(Int64(max(limit, 1)))
         // By one field only: the members of `json` stand in the order of their names, which is not that of their weight.
         parameters["order"] = ["TIMESTAMP_X": "ASC"]
-        let result = try await call(method, parameters, of: memberID)
+        let result = try await call(method, parameters, of: memberID, .failsAtOnce)
         // Where there are no rows, some portals send no list.
         let noRows = result["process_id"] != nil && [nil, .null, .bool(false)].contains(result["events"])
         guard let rows = noRows ? [] : OfflineRow.list(result["events"]) else {
@@ -95,7 +98,13 @@ extension RESTClient {
         of memberID: String
     ) async throws(RESTError) -> OfflineListing {
         let call = Self.listCall(filter, start: start, connector: connector)
-        let answer = try await answer(call.method, call.parameters, of: memberID, limitedBy: [call.method])
+        let answer = try await answer(
+            call.method,
+            call.parameters,
+            of: memberID,
+            limitedBy: [call.method],
+            .failsAtOnce
+        )
         let listing = OfflineListing(
             answer.result,
             from: start,
@@ -165,7 +174,7 @@ extension RESTClient {
         guard !named.isEmpty, !processID.isEmpty else { return }
         var parameters = named.mapValues { JSONValue.array($0.map { .string($0) }) }
         parameters["process_id"] = .string(processID)
-        let result = try await call(method, Self.queue(parameters, connector), of: memberID)
+        let result = try await call(method, Self.queue(parameters, connector), of: memberID, .failsAtOnce)
         guard result.flag == true else {
             throw CallName(portal: memberID, method: method)
                 .error(.notDone, status: 200, "the portal did not do it, without saying why")

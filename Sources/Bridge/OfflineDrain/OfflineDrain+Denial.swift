@@ -6,7 +6,7 @@ extension OfflineDrain {
     /// - Parameter wasAnswered: Rows could be read.
     func write(_ ending: OfflineEnding, wasAnswered: Bool, _ memberID: String) async {
         switch ending {
-        case .failed(let code, let words, isDenied: true): await deny(memberID, code, words)
+        case .failed(let code, let words, isDenied: true, _): await deny(memberID, code, words)
         case .empty, .more, .full, .failed, .unsent, .cancelled: if wasAnswered { await permit(memberID) }
         }
     }

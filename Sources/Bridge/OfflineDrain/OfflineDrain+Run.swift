@@ -168,7 +168,7 @@ extension OfflineDrain {
         case .empty: fault = work.isHolding ? refused : nil
         case .full: fault = refused
         case .unsent: fault = .init(code: "kafka", message: "Kafka does not confirm its records; they are tried again")
-        case .failed(let code, let words, _): fault = .init(code: code, message: words)
+        case .failed(let code, let words, _, _): fault = .init(code: code, message: words)
         case .more, .cancelled: return
         }
         for order in orders { order.finish(isEmpty: fault == nil, fault) }
@@ -190,7 +190,7 @@ extension OfflineDrain {
                 standing.errorCode = nil
             case .more, .full: standing.errorCode = nil
             case .unsent: standing.errorCode = "kafka"
-            case .failed(let code, _, _): standing.errorCode = code
+            case .failed(let code, _, _, _): standing.errorCode = code
             case .cancelled: break
             }
         }
@@ -211,10 +211,10 @@ extension OfflineDrain {
     private func tell(_ ending: OfflineEnding, _ memberID: String) {
         let words: String
         switch ending {
-        case .failed(let code, let text, false):
+        case .failed(let code, let text, false, _):
             metrics.failed(code)
             words = text
-        case .failed(let code, _, true): return metrics.failed(code)
+        case .failed(let code, _, true, _): return metrics.failed(code)
         case .unsent:
             metrics.failed("kafka")
             words = "Kafka does not confirm its records"

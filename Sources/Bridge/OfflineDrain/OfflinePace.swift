@@ -27,6 +27,8 @@ package struct OfflinePace: Sendable {
     /// What a person orders comes before those that have been due for less.
     package var orderLead: Int64 = 3_600_000
     package var firstRetry: Int64 = 5000
+    /// The same where an answer got lost, the first time: what it held lies reserved.
+    package var retryOfLost: Int64 = 1000
     package var longestRetry: Int64 = 3_600_000
     /// Of rows that are held.
     package var longestHold: Int64 = 300_000

@@ -33,6 +33,15 @@ struct OfflineSchedule: Sendable {
         var occasion: WorkOccasion?
         /// Its queues are gone; forgotten after its turn.
         var isGone = false
+
+        mutating func fail(_ now: Int64, _ pace: OfflinePace, _ retryAfter: Duration?) {
+            failures += 1
+            // What a lost answer has reserved is better looked for soon.
+            let isLost = failures == 1 && work.recoverAt == .min
+            let told = retryAfter.map { Int64(($0 / .milliseconds(1)).rounded(.up)) } ?? 0
+            notBefore = now + max(told, isLost ? pace.retryOfLost : pace.retry(after: failures))
+            moreAt = now
+        }
     }
 
     let pace: OfflinePace
@@ -176,11 +185,9 @@ struct OfflineSchedule: Sendable {
         case .more:
             (entry.failures, entry.notBefore, entry.deniedUntil) = (0, .min, nil)
             entry.moreAt = now
-        case .failed(_, _, isDenied: true): entry.deniedUntil = now + pace.deniedRetry
-        case .failed, .unsent:
-            entry.failures += 1
-            entry.notBefore = now + pace.retry(after: entry.failures)
-            entry.moreAt = now
+        case .failed(_, _, isDenied: true, _): entry.deniedUntil = now + pace.deniedRetry
+        case .failed(_, _, _, let retryAfter): entry.fail(now, pace, retryAfter)
+        case .unsent: entry.fail(now, pace, nil)
         case .cancelled: break
         }
         // What Kafka has is to be told to the portal as soon as its turn comes.

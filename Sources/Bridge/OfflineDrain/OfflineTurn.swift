@@ -48,7 +48,12 @@ struct OfflineTurn {
             case .unsent: return .unsent
             case .full: return .full
             case .rest(let error):
-                return .failed(code: error.code.text, words: error.description, isDenied: error.deniesQueue)
+                return .failed(
+                    code: error.code.text,
+                    words: error.description,
+                    isDenied: error.deniesQueue,
+                    retryAfter: error.retryAfter
+                )
             }
         }
     }
@@ -96,8 +101,7 @@ struct OfflineTurn {
                 // The rows are reserved, and nobody knows under which name.
                 work.recoverAt = .min
             } catch {
-                // It may have been done, and the answer lost.
-                if error.meaning == .passing { work.recoverAt = .min }
+                if error.mayBeDone { work.recoverAt = .min }
                 throw .rest(error)
             }
         }
@@ -114,4 +118,7 @@ extension RESTError {
         ["wrong_license", "access_denied", "insufficient_scope", "wrong_auth_type", Reconciler.notAdministrator.text]
             .contains(code.text)
     }
+
+    /// The portal may have done what was asked, and the answer got lost.
+    var mayBeDone: Bool { meaning == .passing && code != .queryLimitExceeded && code != .operationTimeLimit }
 }

@@ -90,7 +90,8 @@ enum OfflineEnding: Sendable {
     case unsent
     /// So much is held that no more is reserved.
     case full
-    case failed(code: String, words: String, isDenied: Bool)
+    /// - Parameter retryAfter: It is of no use to try again before, as the portal says.
+    case failed(code: String, words: String, isDenied: Bool, retryAfter: Duration? = nil)
     /// The owner ends.
     case cancelled
 }

@@ -172,6 +172,41 @@ import Testing
         #expect(schedule.failures(at: "a") == 0)
     }
 
+    @Test func `a portal that says how long it cannot be called is left alone so long`() throws {
+        var schedule = Self.rested(["a"], try Self.pace())
+        schedule.signalled("a", Self.now)
+        var turn = schedule.next(Self.now, budget: Self.rich)
+        let blocked = OfflineEnding.failed(
+            code: "operation_time_limit",
+            words: "",
+            isDenied: false,
+            retryAfter: .milliseconds(300_000.5)
+        )
+        Self.end(try #require(turn), &schedule, Self.now, blocked)
+        let at = Self.now + 300_001
+        #expect(schedule.nextAt(of: "a") == at)
+        turn = schedule.next(at, budget: Self.rich)
+        let brief = OfflineEnding.failed(code: "x", words: "", isDenied: false, retryAfter: .milliseconds(1))
+        Self.end(try #require(turn), &schedule, at, brief)
+        #expect(schedule.nextAt(of: "a") == at + 10_000, "no sooner than after any other failure")
+    }
+
+    @Test func `what a lost answer holds is looked for soon, once`() throws {
+        let pace = try Self.pace()
+        var schedule = Self.rested(["a"], pace)
+        schedule.signalled("a", Self.now)
+        var at = Self.now
+        for wait in [pace.retryOfLost, pace.firstRetry * 2, pace.firstRetry * 4] {
+            let next = schedule.next(at, budget: Self.rich)
+            var work = try #require(next).work
+            work.recoverAt = .min
+            let ending = OfflineEnding.failed(code: "unreachable", words: "", isDenied: false)
+            schedule.finished("a", work, ending, Self.portal("a"), at)
+            #expect(schedule.nextAt(of: "a") == at + wait)
+            at += wait
+        }
+    }
+
     @Test func `what Bitrix24 refuses is tried again daily, after an order or a new authorisation`() throws {
         let pace = try Self.pace()
         var schedule = Self.rested(["a"], pace)

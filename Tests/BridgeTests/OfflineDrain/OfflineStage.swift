@@ -77,6 +77,7 @@ final class OfflineStage: Sendable {
         var pace = OfflinePace(settings)
         pace.pollEvery = nil
         pace.firstRetry = 50
+        pace.retryOfLost = 20
         pace.tick = .milliseconds(20)
         pace.scanEvery = .milliseconds(200)
         pace.burst = rest.burst

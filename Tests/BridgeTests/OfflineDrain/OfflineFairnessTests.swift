@@ -19,7 +19,7 @@ extension OfflineStage {
 }
 
 /// Who comes when, and what keeps all from coming.
-@Suite struct OfflineDrainOrderTests {
+@Suite struct OfflineFairnessTests {
     @Test func `a portal with very many rows does not delay the others`() async throws {
         try await OfflineStage.with(portals: 51) { stage in
             try stage.add(20_000, "1")
@@ -60,6 +60,27 @@ extension OfflineStage {
             #expect(sleeps.withLock { $0 } == 0)
             #expect(!stage.standIn.calls.contains { $0.error == "QUERY_LIMIT_EXCEEDED" })
             try await stage.expectAllInKafka(rows: 500)
+        }
+    }
+
+    @Test func `portals that are slow or dead keep nobody waiting`() async throws {
+        try await OfflineStage.with(portals: 4, rows: 5) { stage in
+            let faults: [Fault] = [.error("OPERATION_TIME_LIMIT", status: 429), .queryLimit, .badGateway]
+            for (number, fault) in zip(1..., faults) {
+                stage.standIn.inject(fault, portal: "\(number)", method: "event.offline.list", times: 10_000)
+            }
+            let drain = stage.makeDrain {
+                $0.width = 1
+            } rest: { rest in
+                rest.retry.passing.first = .seconds(60)
+                rest.retry.throttled.first = .seconds(60)
+            }
+            try await stage.draining(drain) { _ in
+                try await wait(for: "all asked") {
+                    Set(stage.standIn.calls(of: "event.offline.list").compactMap(\.portal)).count == 4
+                }
+                try await stage.waitUntilCleared("4")
+            }
         }
     }
 
