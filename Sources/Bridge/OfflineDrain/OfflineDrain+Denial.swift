@@ -4,15 +4,19 @@ internal import Logging
 /// What the registry keeps of a portal whose queue Bitrix24 does not let the bridge read.
 extension OfflineDrain {
     /// - Parameter wasAnswered: Rows could be read.
-    func write(_ ending: OfflineEnding, wasAnswered: Bool, _ memberID: String) async {
+    func write(_ ending: OfflineEnding, wasAnswered: Bool, _ turn: OfflineSchedule.Turn) async {
         switch ending {
-        case .failed(let code, let words, isDenied: true, _): await deny(memberID, code, words)
-        case .empty, .more, .full, .failed, .unsent, .cancelled: if wasAnswered { await permit(memberID) }
+        case .failed(let code, let words, isDenied: true, _): await deny(turn, code, words)
+        case .empty, .more, .full, .failed, .unsent, .cancelled: if wasAnswered { await permit(turn.memberID) }
         }
     }
 
-    private func deny(_ memberID: String, _ code: String, _ words: String) async {
-        guard let before = registry.portal(memberID), before.offline?.code != code else { return }
+    /// What was refused to tokens or to an installation that are replaced says nothing of those that are there now.
+    private func deny(_ turn: OfflineSchedule.Turn, _ code: String, _ words: String) async {
+        let (memberID, occasion) = (turn.memberID, turn.occasion)
+        guard let before = registry.portal(memberID), before.standingDenial?.code != code,
+            !occasion.isOutdated(by: WorkOccasion(before))
+        else { return }
         let denied = RegisteredPortal.Offline(
             deniedSince: now(),
             code: code,
@@ -23,7 +27,9 @@ extension OfflineDrain {
             metadata: ["portal": "\(memberID)", "reason": "\(denied.words)"]
         )
         await change(memberID) { portal in
-            if portal.installation?.state == .installed { portal.offline = denied }
+            if portal.installation?.state == .installed, !occasion.isOutdated(by: WorkOccasion(portal)) {
+                portal.offline = denied
+            }
         }
     }
 
@@ -48,12 +54,15 @@ extension OfflineDrain {
         }
     }
 
+    /// Codes that an administrator mends by opening the application.
+    static let needsAdministrator = ["access_denied", Reconciler.notAdministrator.text]
+
     private static func mend(_ code: String) -> String {
         switch code {
         case "wrong_license":
             "the portal's plan does not let applications read offline events without deleting them; it needs the plan "
                 + "Professional or above, or declare these events as online"
-        case "access_denied", Reconciler.notAdministrator.text:
+        case let code where needsAdministrator.contains(code):
             "the user in whose name the bridge calls is no administrator of the portal, or its plan has no REST; an "
                 + "administrator must open the application there, or install it again"
         case "insufficient_scope":
@@ -61,5 +70,15 @@ extension OfflineDrain {
         default:
             "the application may not read offline events with the token that it has; an administrator must install it again"
         }
+    }
+}
+
+extension RegisteredPortal {
+    /// `offline`, unless somebody installed or authorised since.
+    var standingDenial: Offline? {
+        guard let offline,
+            max(installation?.installedAt ?? .min, authorization?.grantedAt ?? .min) <= offline.deniedSince
+        else { return nil }
+        return offline
     }
 }

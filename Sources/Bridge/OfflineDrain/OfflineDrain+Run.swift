@@ -116,7 +116,7 @@ extension OfflineDrain {
         guard let portal = registry.portal(memberID), let connectors = portal.queues(settings) else {
             let orders = state.withLock { $0.orders.removeValue(forKey: memberID) ?? [] }
             for order in orders { order.finish(isEmpty: false, Self.notConnected) }
-            return finish(memberID, begun.work, .cancelled, nil)
+            return finish(begun, begun.work, .cancelled, nil)
         }
         let orders = state.withLock { $0.orders[memberID] ?? [] }
         var turn = OfflineTurn(
@@ -135,23 +135,23 @@ extension OfflineDrain {
         )
         let ending = await turn.run()
         for order in orders { order.add(turn.tally, turn.recovery) }
-        await write(ending, wasAnswered: turn.wasAnswered, memberID)
+        await write(ending, wasAnswered: turn.wasAnswered, begun)
         note(ending, &turn.work, memberID)
         answer(orders, ending, turn.work, memberID)
-        finish(memberID, turn.work, ending, registry.portal(memberID))
+        finish(begun, turn.work, ending, registry.portal(memberID))
         tell(ending, memberID)
     }
 
     private func finish(
-        _ memberID: String,
+        _ turn: OfflineSchedule.Turn,
         _ work: OfflineWork,
         _ ending: OfflineEnding,
         _ portal: RegisteredPortal?
     ) {
-        let now = now()
+        let (memberID, now) = (turn.memberID, now())
         let present = portal.flatMap { $0.queues(settings) == nil ? nil : $0 }
         state.withLock { state in
-            state.schedule.finished(memberID, work, ending, present, now)
+            state.schedule.finished(turn, work, ending, present, now)
             // Whoever came during the turn, and whose drain goes on.
             if state.orders[memberID] != nil { state.schedule.ordered(memberID, now) }
         }

@@ -12,6 +12,7 @@ struct OfflineSchedule: Sendable {
         let work: OfflineWork
         /// `nil`: it goes on with what began earlier.
         let trigger: Trigger?
+        let occasion: WorkOccasion
     }
 
     private struct Entry: Sendable {
@@ -30,7 +31,7 @@ struct OfflineSchedule: Sendable {
         /// Until the portal's rate has enough for a turn.
         var rateAt = Int64.min
         /// A new one makes earlier failures meaningless.
-        var occasion: WorkOccasion?
+        var occasion: WorkOccasion
         /// Its queues are gone; forgotten after its turn.
         var isGone = false
 
@@ -74,27 +75,33 @@ struct OfflineSchedule: Sendable {
     mutating func notice(_ portal: RegisteredPortal, _ now: Int64) {
         let memberID = portal.memberID
         let occasion = WorkOccasion(portal)
-        var entry = agenda[memberID] ?? Entry(work: OfflineWork(pace), startAt: now)
-        if let known = entry.occasion, known.installedAt != occasion.installedAt, !agenda.isBusy(memberID) {
-            // What was reserved went with the installation.
-            entry = Entry(work: OfflineWork(pace), startAt: now, orderedAt: entry.orderedAt)
-        } else if let known = entry.occasion, known != occasion {
-            // During its turn it is the drain's own client that renews tokens.
-            if !agenda.isBusy(memberID) {
-                (entry.failures, entry.notBefore) = (0, .min)
-                if entry.deniedUntil != nil { (entry.deniedUntil, entry.startAt) = (nil, now) }
-            }
-        } else if entry.occasion == nil, let denied = portal.offline {
-            entry.deniedUntil = nextTry(after: denied, occasion, now)
+        var entry: Entry
+        if let known = agenda[memberID] {
+            entry = known
+            // During its turn it is the drain's own client that renews tokens; what else is new counts when it ends.
+            if known.occasion != occasion, !agenda.isBusy(memberID) { begin(&entry, occasion, now) }
+        } else {
+            entry = Entry(work: OfflineWork(pace), startAt: now, occasion: occasion)
+            entry.deniedUntil = portal.standingDenial.map { nextTry(after: $0, now) }
         }
         entry.occasion = occasion
         entry.isGone = false
         put(entry, memberID)
     }
 
+    /// Forgets what failed before `occasion`.
+    private func begin(_ entry: inout Entry, _ occasion: WorkOccasion, _ now: Int64) {
+        if entry.occasion.installedAt != occasion.installedAt {
+            // What was reserved went with the installation.
+            entry = Entry(work: OfflineWork(pace), startAt: now, orderedAt: entry.orderedAt, occasion: occasion)
+        } else {
+            (entry.failures, entry.notBefore) = (0, .min)
+            if entry.deniedUntil != nil { (entry.deniedUntil, entry.startAt) = (nil, now) }
+        }
+    }
+
     /// Each day at the time at which it was refused first, whoever owns the work.
-    private func nextTry(after denied: RegisteredPortal.Offline, _ occasion: WorkOccasion, _ now: Int64) -> Int64? {
-        if let installedAt = occasion.installedAt, installedAt > denied.deniedSince { return nil }
+    private func nextTry(after denied: RegisteredPortal.Offline, _ now: Int64) -> Int64 {
         let age = max(0, now - denied.deniedSince)
         return now + pace.deniedRetry - age % max(pace.deniedRetry, 1)
     }
@@ -162,24 +169,34 @@ struct OfflineSchedule: Sendable {
             (entry.signalledAt, entry.orderedAt, entry.startAt, entry.moreAt) = (nil, nil, nil, nil)
             (entry.lookAt, entry.rateAt) = (nil, .min)
             agenda[memberID] = entry
-            return Turn(memberID: memberID, work: entry.work, trigger: trigger)
+            return Turn(memberID: memberID, work: entry.work, trigger: trigger, occasion: entry.occasion)
         }
         return nil
     }
 
+    /// - Parameter portal: As it is in the registry now. `nil`: it has no queues.
     mutating func finished(
-        _ memberID: String,
+        _ turn: Turn,
         _ work: OfflineWork,
         _ ending: OfflineEnding,
         _ portal: RegisteredPortal?,
         _ now: Int64
     ) {
+        let memberID = turn.memberID
         agenda.finished(memberID)
         guard var entry = agenda[memberID], !entry.isGone, let portal else { return agenda.forget(memberID) }
         entry.work = work
+        let occasion = WorkOccasion(portal)
+        if turn.occasion.isOutdated(by: occasion) || turn.occasion.isOutdated(by: entry.occasion) {
+            // Whatever the turn came to, it was with what is not in force any more.
+            entry.occasion = turn.occasion
+            begin(&entry, occasion, now)
+            (entry.deniedUntil, entry.startAt, entry.occasion) = (nil, now, occasion)
+            return put(entry, memberID)
+        }
         entry.lookAt = pace.nextLook(of: memberID, after: now)
         // Tokens that were renewed on the way are no reason to begin anew.
-        if entry.occasion?.installedAt == portal.installation?.installedAt { entry.occasion = WorkOccasion(portal) }
+        entry.occasion = occasion
         switch ending {
         case .empty, .full: (entry.failures, entry.notBefore, entry.deniedUntil) = (0, .min, nil)
         case .more:

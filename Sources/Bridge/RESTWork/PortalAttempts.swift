@@ -54,11 +54,19 @@ struct PortalAttempts: Sendable, Equatable {
 /// that were only renewed are the same.
 struct WorkOccasion: Sendable, Equatable {
     let installedAt: Int64?
-    private let grant: String?
+    private let grantedAt: Int64?
+    /// Of tokens whose giving was not written down: by what they are.
+    private let sealed: SealedText?
 
     init(_ portal: RegisteredPortal) {
         installedAt = portal.installation?.installedAt
-        // Of those whose giving was not written down, by what they are.
-        grant = portal.authorization.flatMap { $0.grantedAt.map(String.init) ?? $0.sealed?.text }
+        grantedAt = portal.authorization?.grantedAt
+        sealed = grantedAt == nil ? portal.authorization?.sealed : nil
+    }
+
+    /// What began before `other` is of no use any more, whatever tokens were renewed meanwhile. Where their giving is not
+    /// written down, other tokens may be renewed ones and tell nothing.
+    func isOutdated(by other: WorkOccasion) -> Bool {
+        installedAt != other.installedAt || other.grantedAt != nil && grantedAt != other.grantedAt
     }
 }

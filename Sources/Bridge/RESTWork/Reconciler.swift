@@ -104,6 +104,10 @@ struct Reconciler: Sendable {
 }
 
 extension RegisteredPortal {
-    /// The tokens are of a user who may not bind for everybody. They are good, and of no use.
-    var needsAdministrator: Bool { bindings?.errorCode == Reconciler.notAdministrator.text }
+    /// The tokens are of a user who may not bind for everybody, or not read the queue of offline events. They are good, and of
+    /// no use.
+    var needsAdministrator: Bool {
+        bindings?.errorCode == Reconciler.notAdministrator.text
+            || standingDenial.map { OfflineDrain.needsAdministrator.contains($0.code) } == true
+    }
 }

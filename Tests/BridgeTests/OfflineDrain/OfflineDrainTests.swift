@@ -218,14 +218,49 @@ import Testing
             let (staff, admin) = (try stage.owner.authorize("1", user: 2), try stage.owner.authorize("1"))
             let member = try stage.owner.member("1")
             try await stage.owner.registry.change(member) { $0.authorization = staff }
-            try await stage.draining { _ in
+            try await stage.draining { drain in
                 try await stage.owner.waitFor("denied") { $0.offline?.code == "access_denied" }
-                try await Task.sleep(for: .milliseconds(100))
+                // The giving of these tokens is not written down: during the turn they could be renewed ones.
+                try await wait(for: "its turn's end") { drain.standing(of: member)?.nextAt ?? 0 > stage.owner.now }
                 try await stage.owner.registry.change(member) { $0.authorization = admin }
                 try await stage.waitUntilCleared()
                 try await stage.owner.waitFor("permitted") { $0.offline == nil }
             }
             #expect(stage.logs.lines.count { $0.contains("warning offline events cannot be fetched") } == 1)
+        }
+    }
+
+    @Test func `who authorises while the portal is being refused is heard`() async throws {
+        try await OfflineStage.with(rows: 5) { stage in
+            var (staff, admin) = (try stage.owner.authorize("1", user: 2), try stage.owner.authorize("1"))
+            (staff.grantedAt, admin.grantedAt) = (stage.owner.now - 1, stage.owner.now)
+            let (member, others) = (try stage.owner.member("1"), (staff: staff, admin: admin))
+            try await stage.owner.registry.change(member) { $0.authorization = others.staff }
+            stage.standIn.inject(.slow(.milliseconds(500)), method: "event.offline.list")
+            try await stage.draining { drain in
+                try await wait(for: "refused") { !stage.standIn.calls(of: "event.offline.list").isEmpty }
+                try await stage.owner.registry.change(member) { $0.authorization = others.admin }
+                try await stage.waitUntilCleared()
+                #expect(try stage.owner.portal("1").offline == nil)
+            }
+            #expect(stage.standIn.calls.contains { $0.error == "ACCESS_DENIED" })
+            #expect(!stage.logs.contains("offline events cannot be fetched"))
+        }
+    }
+
+    @Test func `a user who loses his rights is mended by the administrator who opens the application`() async throws {
+        try await OfflineStage.with(rows: 5) { stage in
+            var staff = try stage.owner.authorize("1", user: 2)
+            staff.grantedAt = stage.owner.now - 1
+            let (member, lost) = (try stage.owner.member("1"), staff)
+            try await stage.owner.registry.change(member) { $0.authorization = lost }
+            try await stage.draining { _ in
+                try await stage.owner.waitFor("denied") { $0.offline?.code == "access_denied" }
+                #expect(try stage.owner.portal("1").bindings?.errorCode == nil)
+                try await stage.owner.openPage("1")
+                try await stage.waitUntilCleared()
+                try await stage.owner.waitFor("permitted") { $0.offline == nil }
+            }
         }
     }
 

@@ -44,11 +44,12 @@ import Testing
         _ turn: OfflineSchedule.Turn,
         _ schedule: inout OfflineSchedule,
         _ now: Int64,
-        _ ending: OfflineEnding = .empty
+        _ ending: OfflineEnding = .empty,
+        _ portal: RegisteredPortal? = nil
     ) {
         var work = turn.work
         work.recoverAt = now + 600_000
-        schedule.finished(turn.memberID, work, ending, portal(turn.memberID), now)
+        schedule.finished(turn, work, ending, portal ?? self.portal(turn.memberID), now)
     }
 
     private static func turns(_ count: Int, _ schedule: inout OfflineSchedule, _ now: Int64) -> [String] {
@@ -151,9 +152,10 @@ import Testing
         var schedule = Self.rested(["a"], try Self.pace())
         schedule.signalled("a", Self.now)
         let next = schedule.next(Self.now, budget: Self.rich)
-        var work = try #require(next).work
+        let turn = try #require(next)
+        var work = turn.work
         work.recoverAt = .min
-        schedule.finished("a", work, .empty, Self.portal("a"), Self.now)
+        schedule.finished(turn, work, .empty, Self.portal("a"), Self.now)
         #expect(schedule.nextAt(of: "a") == Self.now)
     }
 
@@ -198,10 +200,11 @@ import Testing
         var at = Self.now
         for wait in [pace.retryOfLost, pace.firstRetry * 2, pace.firstRetry * 4] {
             let next = schedule.next(at, budget: Self.rich)
-            var work = try #require(next).work
+            let turn = try #require(next)
+            var work = turn.work
             work.recoverAt = .min
             let ending = OfflineEnding.failed(code: "unreachable", words: "", isDenied: false)
-            schedule.finished("a", work, ending, Self.portal("a"), at)
+            schedule.finished(turn, work, ending, Self.portal("a"), at)
             #expect(schedule.nextAt(of: "a") == at + wait)
             at += wait
         }
@@ -241,6 +244,43 @@ import Testing
         var other = OfflineSchedule(pace)
         other.notice(denied, Self.now)
         #expect(other.nextAt(of: "a") == Self.now - 100_000 + pace.deniedRetry)
+        // Unless somebody has authorised since.
+        denied.authorization?.grantedAt = Self.now - 50_000
+        other = OfflineSchedule(pace)
+        other.notice(denied, Self.now)
+        #expect(other.nextAt(of: "a") == Self.now)
+    }
+
+    @Test(arguments: [true, false])
+    func `what is given during a turn counts when it ends, however it ends`(isNoticed: Bool) throws {
+        var before = Self.portal("a")
+        before.authorization?.grantedAt = Self.now - 1
+        var authorised = before
+        authorised.authorization?.grantedAt = Self.now
+        var installed = before
+        installed.installation?.installedAt = Self.now
+        var renewed = before
+        renewed.authorization?.sealed = SealedText(text: "1.k.CCCC")
+        for (after, counts) in [(authorised, true), (installed, true), (renewed, false)] {
+            let pace = try Self.pace()
+            var schedule = OfflineSchedule(pace)
+            schedule.notice(before, Self.now)
+            let next = schedule.next(Self.now, budget: Self.rich)
+            let turn = try #require(next)
+            var work = turn.work
+            work.limit = 7
+            work.recoverAt = Self.now + 600_000
+            if isNoticed { schedule.notice(after, Self.now) }
+            let denial = OfflineEnding.failed(code: "access_denied", words: "", isDenied: true)
+            schedule.finished(turn, work, denial, after, Self.now)
+            #expect(schedule.nextAt(of: "a") == (counts ? Self.now : Self.now + pace.deniedRetry))
+            guard counts else { continue }
+            let follower = schedule.next(Self.now, budget: Self.rich)
+            // What is reserved goes with an installation only.
+            #expect(follower?.work.limit == (after == installed ? pace.batchRows : 7))
+            Self.end(try #require(follower), &schedule, Self.now, .empty, after)
+            #expect(schedule.next(Self.now, budget: Self.rich) == nil, "once")
+        }
     }
 
     @Test func `without a timer a portal is looked at for what was forgotten only`() throws {
@@ -252,7 +292,7 @@ import Testing
         #expect(turn.trigger == .start)
         var work = turn.work
         work.recoverAt = pace.nextRecovery(of: "a", after: Self.now)
-        schedule.finished("a", work, .empty, Self.portal("a"), Self.now)
+        schedule.finished(turn, work, .empty, Self.portal("a"), Self.now)
         #expect(schedule.nextAt(of: "a") == Self.now + 3_600_000)
         #expect(schedule.next(Self.now + 3_600_000, budget: Self.rich)?.trigger == .recovery)
     }
