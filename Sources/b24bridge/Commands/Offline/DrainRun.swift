@@ -1,17 +1,22 @@
+import ArgumentParser
+import Bitrix24
 import Bridge
 
 /// What a drain that somebody ordered came to, for people and machines.
 struct DrainRun {
     private let portals: [RegisteredPortal]
     private let outcomes: [DrainRounds.Outcome]
+    /// What was changed then or later was to be recovered. `nil`: it was to be drained only.
+    private let since: Timestamp?
+    private let isOnce: Bool
     private let isStopped: Bool
 
     /// With a progress bar over the portals, and the rows behind it. Ctrl-C ends it with what there is by then.
     static func run(
         _ portals: [RegisteredPortal],
         _ registry: PortalRegistry,
-        since: Int64?,
-        isOnce: Bool,
+        since: Timestamp? = nil,
+        isOnce: Bool = false,
         patience: Duration
     ) async -> DrainRun {
         await StopFlag.raisedBySignals { stop in
@@ -19,7 +24,7 @@ struct DrainRun {
             bar.update(0, "0 rows, 0 of \(counted(portals.count, "portal"))")
             let outcomes = await DrainRounds(PortalOrders(registry, patience: patience)).run(
                 at: portals.map(\.memberID),
-                since: since,
+                since: since?.milliseconds,
                 isOnce: isOnce,
                 isStopped: { stop.isRaised }
             ) { outcomes in
@@ -28,11 +33,34 @@ struct DrainRun {
                 bar.update(done, "\(counted(rows, "row")), \(done) of \(counted(portals.count, "portal"))")
             }
             bar.finish()
-            return DrainRun(portals: portals, outcomes: outcomes, isStopped: stop.isRaised)
+            return DrainRun(
+                portals: portals,
+                outcomes: outcomes,
+                since: since,
+                isOnce: isOnce,
+                isStopped: stop.isRaised
+            )
         }
     }
 
-    func print(json: Bool, isRecovery: Bool) throws {
+    /// Each portal on standard output, and what is to be said of them on standard error.
+    ///
+    /// - Throws: `ExitCode` when not all came out as it was ordered.
+    func tell(json: Bool) throws {
+        try print(json: json)
+        PortalAnswer.sayFaults(
+            zip(portals, outcomes).map { portal, outcome in
+                PortalAnswer(portal, error: outcome.fault)
+            }
+        )
+        writeToStandardError("\(since == nil ? "drained" : "recovered"): \(words)\n")
+        if let since { writeToStandardError(lost(since: since.rfc3339)) }
+        let isGood = outcomes.allSatisfy { $0.isEmpty || isOnce && $0.isOpen && !isStopped }
+        if !isGood { throw ExitCode.failure }
+    }
+
+    private func print(json: Bool) throws {
+        let isRecovery = since != nil
         if json {
             for (portal, outcome) in zip(portals, outcomes) {
                 guard try printJSONLine(DrainJSON(portal, outcome)) else { return }
@@ -52,16 +80,7 @@ struct DrainRun {
         }
     }
 
-    func sayFaults() {
-        PortalAnswer.sayFaults(
-            zip(portals, outcomes).map { portal, outcome in
-                PortalAnswer(portal, error: outcome.fault)
-            }
-        )
-    }
-
-    /// The last line.
-    var words: String {
+    private var words: String {
         if outcomes.isEmpty { return "nothing; no portal has offline events" }
         let rows = outcomes.reduce(0) { $0 + $1.rows }
         let dead = outcomes.reduce(0) { $0 + $1.deadLettered }
@@ -76,12 +95,8 @@ struct DrainRun {
         return words
     }
 
-    func isGood(isOnce: Bool) -> Bool {
-        outcomes.allSatisfy { $0.isEmpty || isOnce && $0.isOpen && !isStopped }
-    }
-
     /// What no queue has. Empty if there is nothing of the kind.
-    func lost(since: String) -> String {
+    private func lost(since: String) -> String {
         var names: [[String]: [String]] = [:]
         for (portal, outcome) in zip(portals, outcomes) where !outcome.onlineOnly.isEmpty {
             names[outcome.onlineOnly, default: []].append(portal.shownName)

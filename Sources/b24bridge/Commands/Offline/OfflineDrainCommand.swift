@@ -33,11 +33,8 @@ struct OfflineDrainCommand: AsyncParsableCommand {
         let settings = try LoadedConfiguration.load(configuration).settings
         let run = try await asking.withRegistry(settings) { registry in
             let portals = try choice.portals(of: registry, settings)
-            return await DrainRun.run(portals, registry, since: nil, isOnce: once, patience: asking.patience)
+            return await DrainRun.run(portals, registry, isOnce: once, patience: asking.patience)
         }
-        try run.print(json: json, isRecovery: false)
-        run.sayFaults()
-        writeToStandardError("drained: \(run.words)\n")
-        if !run.isGood(isOnce: once) { throw ExitCode.failure }
+        try run.tell(json: json)
     }
 }

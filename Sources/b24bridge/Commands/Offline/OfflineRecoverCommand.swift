@@ -33,42 +33,35 @@ struct OfflineRecoverCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Rows that were changed since: an age (3h, 2d) or a time (2026-11-20T03:15:00Z).",
             valueName: "when"
-        )
+        ),
+        transform: Self.time
     )
-    var since: String
+    var since: Timestamp
 
     @Flag(name: .long, help: "Print a JSON object a line.")
     var json = false
 
-    func validate() throws {
-        guard let time = PastTime.read(since) else {
-            throw ValidationError("--since takes an age such as 3h or 2d, or a time such as 2026-11-20T03:15:00Z")
+    /// Once, as an age counts from when it is read.
+    private static func time(_ text: String) throws -> Timestamp {
+        guard let time = PastTime.read(text) else {
+            throw ValidationError("it is no age such as 3h or 2d, and no time such as 2026-11-20T03:15:00Z")
         }
         guard time.milliseconds > 0, time < WallClock.now() else {
-            throw ValidationError("--since takes a time that is past")
+            throw ValidationError("it is not past")
         }
+        return time
     }
 
     func run() async throws {
         ignoreBrokenPipes()
-        guard let time = PastTime.read(since) else { throw ExitCode(2) }
         let settings = try LoadedConfiguration.load(configuration).settings
-        if WallClock.now().milliseconds - time.milliseconds > 30 * 86_400_000 {
+        if WallClock.now().milliseconds - since.milliseconds > 30 * 86_400_000 {
             writeToStandardError("Bitrix24 keeps rows for about 30 days; what was last changed before that is gone.\n")
         }
         let run = try await asking.withRegistry(settings) { registry in
             let portals = try choice.portals(of: registry, settings)
-            return await DrainRun.run(
-                portals,
-                registry,
-                since: time.milliseconds,
-                isOnce: false,
-                patience: asking.patience
-            )
+            return await DrainRun.run(portals, registry, since: since, patience: asking.patience)
         }
-        try run.print(json: json, isRecovery: true)
-        run.sayFaults()
-        writeToStandardError("recovered: \(run.words)\n" + run.lost(since: time.rfc3339))
-        if !run.isGood(isOnce: false) { throw ExitCode.failure }
+        try run.tell(json: json)
     }
 }

@@ -48,7 +48,11 @@ struct OfflineStatusCommand: AsyncParsableCommand {
         }
         let waiting = rows.reduce(0) { $0 + ($1.waiting ?? 0) }
         let seen = answers.count { $0.error == nil }
-        writeToStandardError("offline: \(counted(waiting, "row")) waiting on \(seen) of \(answers.count) portals\n")
+        let words =
+            answers.isEmpty
+            ? "no portal has offline events"
+            : "\(counted(waiting, "row")) waiting on \(seen) of \(answers.count) portals"
+        writeToStandardError("offline: \(words)\n")
         if seen < answers.count { throw ExitCode.failure }
     }
 }
