@@ -15,7 +15,7 @@ package struct OfflineConditions: Sendable {
 }
 
 /// Whether new turns may begin: events that are pushed come first, and what Kafka does not take is better left in the portals.
-/// Pure.
+/// It has no clock and does no I/O.
 struct OfflineGate: Sendable {
     enum Change: Sendable, Equatable {
         case closed(String)

@@ -4,7 +4,7 @@ package struct OfflinePace: Sendable {
     package var pollEvery: Int64?
     /// Between two looks for what somebody has reserved and forgotten.
     package var recoverEvery: Int64 = 3_600_000
-    /// The share of those by which portals are spread, so that they do not all come at once.
+    /// The share of `pollEvery` and of `recoverEvery` by which portals are spread, so that they do not all come at once.
     package var jitter = 0.25
     /// Portals that are drained at the same time.
     package var width = 32
@@ -18,9 +18,11 @@ package struct OfflinePace: Sendable {
     package var listPages = 20
     /// Rows of a portal that stay reserved because their topic refuses them; then no more are reserved.
     package var mostHeldRows = 2000
-    /// What a portal takes at once, and calls of that which are left to other work.
+    /// Calls that a portal takes at once.
     package var burst: Int
+    /// Of them left to other work.
     package var spareCalls = 3
+    /// Calls a second that a portal takes in the long run.
     package var callsPerSecond: Double
     /// A portal that is heard of comes before those that have been due for less.
     package var signalLead: Int64 = 30_000
@@ -30,7 +32,7 @@ package struct OfflinePace: Sendable {
     /// The same where an answer got lost, the first time: what it held lies reserved.
     package var retryOfLost: Int64 = 1000
     package var longestRetry: Int64 = 3_600_000
-    /// Of rows that are held.
+    /// Between two tries of rows that are held because their topic refuses them, after many.
     package var longestHold: Int64 = 300_000
     /// Where Bitrix24 refuses until somebody changes something.
     package var deniedRetry: Int64 = 86_400_000

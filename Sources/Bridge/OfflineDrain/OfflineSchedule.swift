@@ -1,6 +1,6 @@
 internal import Bitrix24REST
 
-/// Which portal is drained next, and why. Pure; times are milliseconds since 1970.
+/// Which portal is drained next, and why. It has no clock and does no I/O; times are milliseconds since 1970.
 ///
 /// Among those that are due the longest due comes first. Who is heard of counts as due for `signalLead` already, and who is
 /// ordered for `orderLead`: so they come before others, and no other waits for ever.
@@ -54,7 +54,6 @@ struct OfflineSchedule: Sendable {
     }
 
     var memberIDs: [String] { Array(agenda.memberIDs) }
-    var hasRoom: Bool { agenda.hasRoom }
 
     func knows(_ memberID: String) -> Bool { agenda[memberID] != nil }
 

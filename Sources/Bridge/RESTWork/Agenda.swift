@@ -20,7 +20,7 @@ struct Agenda<Memory: Sendable>: Sendable {
 
     init(width: Int) { self.width = width }
 
-    var hasRoom: Bool { busy.count < width }
+    private var hasRoom: Bool { busy.count < width }
     var memberIDs: some Collection<String> { memories.keys }
 
     /// - Parameter at: Milliseconds since 1970; `nil` when nothing is to be done.
@@ -29,8 +29,6 @@ struct Agenda<Memory: Sendable>: Sendable {
         due[memberID] = at
         if !busy.contains(memberID) { enter(memberID) }
     }
-
-    func dueTime(of memberID: String) -> Int64? { due[memberID] }
 
     func isBusy(_ memberID: String) -> Bool { busy.contains(memberID) }
 
