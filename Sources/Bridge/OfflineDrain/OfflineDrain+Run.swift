@@ -57,6 +57,10 @@ extension OfflineDrain {
         message: "this replica does not drain offline events any more; ask again"
     )
 
+    static func paused(_ reason: String) -> PortalReport.Fault {
+        .init(code: "paused", message: "draining waits: \(reason)")
+    }
+
     static let notConnected = PortalReport.Fault(
         code: "not_connected",
         message: "the portal cannot be called, or its events are not bound yet; see b24bridge portals show"
@@ -94,13 +98,16 @@ extension OfflineDrain {
         let trouble = conditions.brokersUnreachable() ?? sender.trouble
         let fill = conditions.journalFill()
         let now = now()
-        let (change, turn) = state.withLock { state -> (OfflineGate.Change?, OfflineSchedule.Turn?) in
+        let (change, turn, orders) = state.withLock {
+            state -> (OfflineGate.Change?, OfflineSchedule.Turn?, [OfflineOrder]) in
             let change = state.gate.observe(trouble: trouble, fill: fill)
-            guard state.gate.reason == nil else { return (change, nil) }
-            return (change, state.schedule.next(now) { client.budget(of: $0) })
+            if state.gate.reason == nil { return (change, state.schedule.next(now) { client.budget(of: $0) }, []) }
+            defer { state.orders = [:] }
+            return (change, nil, state.orders.values.flatMap { $0 })
         }
         switch change {
         case .closed(let reason):
+            for order in orders { order.finish(isEmpty: false, Self.paused(reason)) }
             logger.notice("offline events wait in the portals", metadata: ["reason": "\(reason)"])
         case .opened: logger.notice("offline events are drained again")
         case nil: break

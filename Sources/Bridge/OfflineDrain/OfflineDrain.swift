@@ -85,7 +85,7 @@ package final class OfflineDrain: Sendable {
     }
 
     /// Drains one portal before all others, and waits until its queue was seen empty, it failed, or `patience` is over;
-    /// then draining goes on by itself.
+    /// then draining goes on by itself. While nothing may be drained it says so at once, and the portal comes first afterwards.
     ///
     /// - Parameter since: Milliseconds since 1970: recover. Rows that others have reserved and those marked as erroneous are
     ///   taken as well, if they were changed since. `nil`: rows that wait.
@@ -94,21 +94,19 @@ package final class OfflineDrain: Sendable {
             return Result(error: Self.notConnected)
         }
         let (order, now) = (OfflineOrder(since: since), now())
-        let wake = state.withLock { state -> AsyncStream<Void>.Continuation? in
-            guard let wake = state.wake else { return nil }
-            state.orders[memberID, default: []].append(order)
+        let (wake, closed) = state.withLock { state -> (AsyncStream<Void>.Continuation?, String?) in
+            guard let wake = state.wake else { return (nil, nil) }
             state.schedule.notice(portal, now)
             state.schedule.ordered(memberID, now)
-            return wake
+            if let reason = state.gate.reason { return (wake, reason) }
+            state.orders[memberID, default: []].append(order)
+            return (wake, nil)
         }
         guard let wake else { return Result(error: Self.notOwner) }
+        if let closed { return Result(error: Self.paused(closed)) }
         wake.yield()
         await order.wait(patience)
-        var result = order.result
-        if !result.isEmpty, result.error == nil, let reason = state.withLock({ $0.gate.reason }) {
-            result.error = .init(code: "paused", message: "draining waits: \(reason)")
-        }
-        return result
+        return order.result
     }
 
     /// `nil`: the portal has no queue that is drained, or nobody runs this.

@@ -37,6 +37,8 @@ struct PortalAttempts: Sendable, Equatable {
 
     mutating func orderFailed(at now: Int64, _ pace: WorkPace) { nextOrderAt = now + pace.firstRetry }
 
+    mutating func orderPutOff(at now: Int64, _ pace: WorkPace) { nextOrderAt = now + pace.placeRetry }
+
     mutating func succeeded() {
         failures = 0
         notBefore = 0

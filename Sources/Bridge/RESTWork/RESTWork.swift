@@ -15,6 +15,7 @@ package struct RESTWork: Sendable {
     let drain: (any OfflineDraining)?
     let metrics: RESTWorkMetrics
     let pace: WorkPace
+    private let places: OrderPlaces
     let fingerprints: DeclaredFingerprints
     /// Milliseconds since 1970.
     let now: @Sendable () -> Int64
@@ -36,6 +37,7 @@ package struct RESTWork: Sendable {
         self.drain = drain
         self.metrics = metrics
         self.pace = pace ?? WorkPace(reconcileEvery: settings.subscriptions.reconcileEvery)
+        places = OrderPlaces(self.pace.lengthyOrders)
         fingerprints = DeclaredFingerprints(settings)
         self.now = now
         self.logger = logger
@@ -113,6 +115,12 @@ package struct RESTWork: Sendable {
             guard !Task.isCancelled, let portal = registry.portal(memberID) else { break }
             attempts.notice(portal)
             guard let due = due(portal, attempts), due.at <= now() else { break }
+            let isLengthy = due.kind.isLengthy
+            if isLengthy, !places.take() {
+                attempts.orderPutOff(at: now(), pace)
+                break
+            }
+            defer { if isLengthy { places.giveBack() } }
             if due.kind == .requestToken { attempts.tested(at: now(), pace) }
             do throws(Failure) {
                 try await carryOut(due.kind, portal)
@@ -200,6 +208,11 @@ package struct RESTWork: Sendable {
 }
 
 extension DueWork.Kind {
+    /// Somebody waits until a queue is empty, and little is to be done for that here.
+    fileprivate var isLengthy: Bool {
+        if case .order(let order) = self { order.kind.ownersPatience > .zero } else { false }
+    }
+
     fileprivate var name: String {
         switch self {
         case .order(let order): order.kind.rawValue

@@ -19,6 +19,10 @@ package struct WorkPace: Sendable {
     package var scanEvery: Duration = .seconds(60)
     /// Portals that are worked on at the same time.
     package var width = 16
+    /// Of them, at how many somebody waits for a queue to be emptied, each for up to `ownersPatience`.
+    package var lengthyOrders = 8
+    /// How often such an order looks for a place.
+    package var placeRetry: Int64 = 500
 
     package init(reconcileEvery: Duration) {
         self.reconcileEvery = Int64(reconcileEvery / .milliseconds(1))

@@ -175,6 +175,36 @@ import Testing
         return count
     }
 
+    @Test func `drains that many have ordered leave the owner room for others who ask`() async throws {
+        let gate = Guarded((now: 0, most: 0, isOpen: false))
+        let drain = FakeDrain { _ in
+            gate.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1), $0.isOpen) }
+            try? await wait(for: "the end") { gate.withLock { $0.isOpen } }
+            gate.withLock { $0.now -= 1 }
+            return .init(isEmpty: true)
+        }
+        try await OwnerStage.with(portals: 20, subscriptions: "{offline: [crm.lead]}") { stage in
+            try await stage.owning(drain: drain) {
+                for number in 1...20 { try await stage.waitForConnection("\(number)") }
+                // From several command lines, each of which has eight at the same time.
+                for number in 1...19 {
+                    let order = RegisteredPortal.Order(id: "o\(number)", kind: .drain, at: stage.now)
+                    try await stage.registry.change(try stage.member("\(number)")) { $0.order = order }
+                }
+                try await wait(for: "drains") { gate.withLock { $0.now == 8 } }
+                let orders = PortalOrders(stage.registry, patience: .seconds(30))
+                guard case .report = await orders.carryOut(.events, at: try stage.member("20")) else {
+                    throw WaitingEnded()
+                }
+                gate.withLock { $0.isOpen = true }
+                for number in 1...19 {
+                    try await wait(for: "an answer") { try stage.portal("\(number)").report?.orderID == "o\(number)" }
+                }
+            }
+        }
+        #expect(gate.withLock { $0.most } == 8)
+    }
+
     // MARK: One portal `p`, played by a server that answers as it is told
 
     private static let lists: LoopbackServer.Answer = { _ in

@@ -16,6 +16,8 @@ final class OfflineStage: Sendable {
     let signals = OfflineSignals()
     /// What the gate is told.
     let fill = Guarded(0.0)
+    /// How often it has asked.
+    let looks = Guarded(0)
     private let prefix = "o\(UUID().uuidString.prefix(8).lowercased())"
 
     var standIn: StandIn { owner.standIn }
@@ -95,7 +97,10 @@ final class OfflineStage: Sendable {
             registry: owner.registry,
             client: RESTClient(http: owner.http, settings: rest, access: access),
             signals: signals,
-            conditions: OfflineConditions(journalFill: { [self] in fill.withLock { $0 } }),
+            conditions: OfflineConditions(journalFill: { [self] in
+                looks.withLock { $0 += 1 }
+                return fill.withLock { $0 }
+            }),
             metrics: OfflineMetrics(factory: owner.metrics),
             pace: pace,
             now: { [owner] in owner.now },
