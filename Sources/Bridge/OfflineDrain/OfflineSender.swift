@@ -186,6 +186,9 @@ final class OfflineSenderInbox: Sendable {
     /// Since when. `nil`: they can be reached, as far as anybody knows.
     var unreachableSince: ContinuousClock.Instant? { state.withLock { $0.brokersUnreachable?.since } }
 
+    /// What another producer could not reach says nothing of this one, and nobody would take it back.
+    func beginAnew() { state.withLock { $0.brokersUnreachable = nil } }
+
     func tell(isSending: Bool, silence: String?) {
         state.withLock { state in
             state.isSending = isSending

@@ -39,6 +39,7 @@ final class OfflineSendingLoop {
         producer = try RecordProducer(settings.producer) { [inbox] event in inbox.observe(event) }
         let now = clock.now
         (pausedUntil, lastConfirmation, reachableSince, nextLook) = (now, now, now, now)
+        inbox.beginAnew()
     }
 
     /// Returns when it is stopped.
@@ -182,6 +183,7 @@ final class OfflineSendingLoop {
         inbox.attach(successor.wakeHandle)
         let open = producer.close()
         producer = successor
+        inbox.beginAnew()
         isSendingAlone = false
         pausedUntil = clock.now + .seconds(1)
         for place in open { settle(place, .unsent) }

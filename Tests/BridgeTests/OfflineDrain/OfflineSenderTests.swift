@@ -81,6 +81,15 @@ import Testing
         }
     }
 
+    @Test func `that brokers were away is forgotten with the producer that knew it`() async throws {
+        try await Self.with { sender, _ in
+            #expect(await sender.send(Self.records(1, topic: "good")) == [.confirmed])
+            sender.inbox.observe(.brokersUnreachable(KafkaError(code: .timedOut, message: "away")))
+            sender.inbox.order { $0.simulateFatalError() }
+            try await wait(for: "another producer") { sender.inbox.unreachableSince == nil }
+        }
+    }
+
     @Test func `of records that come back together each is judged alone`() async throws {
         // Long enough for all five to be in one request.
         try await Self.with(adjust: { $0.producer.properties["linger.ms"] = "500" }) { sender, cluster in
