@@ -1,6 +1,6 @@
 extension BridgeSettings {
-    /// Source keys of the portal's queues, the declared one first: that, and those in which the bridge bound events before.
-    /// Empty: it has no queue.
+    /// Source keys of the portal's queues, the declared one first: that, and all in which the bridge ever bound events, which
+    /// costs a call a look and loses nothing. Empty: it has no queue.
     package func offlineConnectors(of portal: RegisteredPortal) -> [String] {
         let declared = subscriptions.declared(for: portal.memberID)
         let own = declared.offline.isEmpty ? [] : [declared.authConnector]

@@ -11,7 +11,7 @@ struct Reconciler: Sendable {
         var failures: [(binding: EventBinding, error: RESTError)] = []
         /// Of all bindings of the bridge that exist now.
         var handlers: [String] = []
-        /// Those of offline bindings that were taken away are among them: their queues may hold something still.
+        /// Of all queues in which the bridge ever bound events here: one that nothing is bound to may hold rows still.
         var connectors: [String] = []
 
         var drift: Int { missing.count + surplus.count }
@@ -25,15 +25,17 @@ struct Reconciler: Sendable {
     let client: RESTClient
     let desired: DesiredBindings
     let ownership: BindingOwnership
+    private let knownConnectors: [String]
 
     init(_ client: RESTClient, _ settings: BridgeSettings, _ portal: RegisteredPortal) {
         self.client = client
         desired = DesiredBindings(settings, for: portal.memberID)
+        knownConnectors = portal.bindings?.connectors ?? []
         ownership = BindingOwnership(
             settings,
             for: portal.memberID,
             handlers: portal.bindings?.handlers ?? [],
-            connectors: portal.bindings?.connectors ?? []
+            connectors: knownConnectors
         )
     }
 
@@ -89,7 +91,8 @@ struct Reconciler: Sendable {
         outcome.surplus = last.unbind
         let own = present.filter(ownership.owns)
         outcome.handlers = Set(own.compactMap(\.handler) + [desired.handler]).sorted()
-        outcome.connectors = Set((own + unbind).filter(\.isOffline).map(\.connector)).sorted()
+        let bound = (own + unbind).filter(\.isOffline).map(\.connector)
+        outcome.connectors = Set(bound + knownConnectors).sorted()
         return outcome
     }
 

@@ -81,6 +81,7 @@ package struct RegisteredPortal: Sendable, Equatable {
         /// Addresses and source keys under which the bridge bound something that may still be there, so that it knows its
         /// own again after they have changed in the configuration.
         package var handlers: [String]?
+        /// Kept for good, as their queues may hold rows when nothing is bound to them any more.
         package var connectors: [String]?
         /// Nothing but offline events is declared, and nobody need reach the bridge to wake it: maybe nobody can. Absent: the
         /// portal posts events.

@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `a queue with a source key is drained, and one that was declared before`() async throws {
+    @Test func `a queue with a source key is drained, and those that were declared before`() async throws {
         let offline = "offline: [ONCRMDEALADD], authConnector:"
         try await OfflineStage.with(rows: 10, subscriptions: "{\(offline) erp}") { stage in
             try stage.owner.declare("{\(offline) shop}")
@@ -40,6 +40,10 @@ import Testing
                 try await stage.owner.waitFor("both keys") { $0.bindings?.connectors == ["erp", "shop"] }
             }
             try stage.add(5, first: 1000)
+            try stage.owner.declare("{\(offline) web}")
+            try await stage.owner.owning {
+                try await stage.owner.waitFor("all keys") { $0.bindings?.connectors == ["erp", "shop", "web"] }
+            }
             try await stage.draining { _ in try await stage.waitUntilCleared() }
             try await stage.expectAllInKafka(rows: 15)
             #expect(Set(stage.standIn.offlineRows(of: "1").map(\.connector)) == ["erp", "shop"])
