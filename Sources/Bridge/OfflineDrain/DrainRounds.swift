@@ -38,8 +38,8 @@ package struct DrainRounds: Sendable {
     package init(_ orders: PortalOrders) { self.orders = orders }
 
     /// - Parameters:
-    ///   - since: Milliseconds since 1970: the first round recovers what was changed then or later. What of it its order does not
-    ///     live to see, the owner goes on with by itself. `nil`: only rows that wait.
+    ///   - since: Milliseconds since 1970: what was changed then or later is recovered, in every round: an owner who takes over
+    ///     knows nothing of the first. `nil`: only rows that wait.
     ///   - isOnce: One round, whatever is left.
     ///   - progress: Called as portals are done with, with all of them.
     /// - Returns: of each portal, in their order.
@@ -52,7 +52,6 @@ package struct DrainRounds: Sendable {
     ) async -> [Outcome] {
         var outcomes = memberIDs.map(Outcome.init)
         let places = Dictionary(memberIDs.enumerated().map { ($1, $0) }) { first, _ in first }
-        var since = since
         repeat {
             let open = outcomes.filter(\.isOpen).map(\.memberID)
             guard !open.isEmpty else { break }
@@ -68,7 +67,6 @@ package struct DrainRounds: Sendable {
                 }
                 progress(outcomes)
             }
-            since = nil
         } while !isOnce && !isStopped()
         return outcomes
     }
