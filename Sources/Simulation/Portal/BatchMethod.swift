@@ -41,7 +41,7 @@ extension PortalWorld {
         let result: RESTResult
         switch fault?.kind {
         case .error(let code, let words, let status): result = .failure(status, code, words)
-        case .refused: result = .result(false)
+        case .undone(let answer): result = .result(.bool(answer))
         case .expired: result = .failure(401, "expired_token", "The access token provided has expired.")
         case .page, .slow, .dropped, .answerLost, nil: result = timed(call, caller, at: index)
         }

@@ -11,8 +11,8 @@ package struct Fault: Sendable, Equatable {
         case dropped
         /// The call is done, and the connection cut in place of its answer.
         case answerLost
-        /// The call is not done and answered with `result: false`.
-        case refused
+        /// The call is not done and answered with this `result`.
+        case undone(answer: Bool)
         /// The access token of the call has expired.
         case expired
     }
@@ -36,7 +36,9 @@ package struct Fault: Sendable, Equatable {
     package static let badGateway = Fault(name: "bad-gateway", kind: .page(status: 502))
     package static let dropped = Fault(name: "dropped", kind: .dropped)
     package static let answerLost = Fault(name: "answer-lost", kind: .answerLost)
-    package static let refused = Fault(name: "refused", kind: .refused)
+    package static let refused = Fault(name: "refused", kind: .undone(answer: false))
+    /// A portal that says that it did what it did not.
+    package static let ignored = Fault(name: "ignored", kind: .undone(answer: true))
     package static let expiredToken = Fault(name: "expired-token", kind: .expired)
 
     package static func slow(_ delay: Duration) -> Fault { Fault(name: "slow", kind: .slow(delay)) }
@@ -55,6 +57,7 @@ package struct Fault: Sendable, Equatable {
         ("internal-error", .internalError, "500 INTERNAL_SERVER_ERROR"),
         ("already-bound", .alreadyBound, "400 ERROR_CORE, already binded"),
         ("refused", .refused, "result: false"),
+        ("ignored", .ignored, "result: true, and nothing was done"),
         ("expired-token", .expiredToken, "401 expired_token"),
         ("html", .html, "a page of HTML with status 200"),
         ("bad-gateway", .badGateway, "a page of HTML with status 502"),
@@ -65,7 +68,7 @@ package struct Fault: Sendable, Equatable {
     /// It is about the connection, so it cannot hit one call of a batch.
     var needsOwnAnswer: Bool {
         switch kind {
-        case .error, .refused, .expired: false
+        case .error, .undone, .expired: false
         case .page, .slow, .dropped, .answerLost: true
         }
     }

@@ -75,7 +75,7 @@ extension PortalWorld {
         case .error(let code, let words, let status): (answer, error) = (.error(status, code, words), code)
         case .page(let status): answer = .html("<html><body><h1>nginx</h1></body></html>", status: status)
         case .dropped: answer = StandInAnswer(isLost: true)
-        case .refused: answer = .json(["result": false, "time": timing(of: call)])
+        case .undone(let result): answer = .json(["result": .bool(result), "time": timing(of: call)])
         case .expired: (answer, error) = (Self.expired, "expired_token")
         case .answerLost:
             (answer, error) = body(&self, &call)

@@ -31,6 +31,8 @@ package struct StandInSettings: Sendable {
     package var intensity: Intensity?
     /// Without it there is no `auth_connector`, and reading without deleting neither.
     package var hasProfessionalPlan = true
+    /// Whether `event.offline.error` releases rows that are marked already, as it does others. It is not documented.
+    package var releasesMarkedRows = true
     /// Put into a portal's queue when the first event is bound offline there.
     package var offlineRows = 0
     /// Whether ONOFFLINEEVENT is posted when its `minTimeout` is over, for what came within. Otherwise that is never signalled,

@@ -228,6 +228,28 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false]) func `what is marked again is released, or stays reserved`(releases: Bool)
+        async throws
+    {
+        var settings = StandInSettings()
+        settings.releasesMarkedRows = releases
+        try await Self.withQueue(settings) { standIn, client, _, _, token in
+            standIn.addOfflineRows(2, code: "ONCRMDEALADD", portal: "1")
+            for get: PHPValue in [["clear": 0], ["clear": 0, "error": 1]] {
+                let taken = try await client.call("event.offline.get", get, token: token)
+                let messages = Self.rows(taken).compactMap { $0["MESSAGE_ID"] }
+                #expect(messages.count == 2)
+                _ = try await client.call(
+                    "event.offline.error",
+                    ["process_id": taken.result?["process_id"] ?? .null, "message_id": .list(messages)],
+                    token: token
+                )
+            }
+            let summary = try #require(standIn.offlineSummary(of: "1"))
+            #expect(summary.marked == 2 && summary.reserved == (releases ? 0 : 2))
+        }
+    }
+
     @Test(arguments: ["event.offline.get", "event.offline.list", "event.offline.clear", "event.offline.error"])
     func `only an administrator's application may`(method: String) async throws {
         try await Self.withQueue { standIn, client, _, _, _ in

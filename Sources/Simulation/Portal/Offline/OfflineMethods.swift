@@ -127,7 +127,7 @@ extension PortalWorld {
         let slots = queues[index].liveRows(connector(call)).filter {
             wanted.contains(messageID(queues[index].rows[$0].key))
         }
-        queues[index].mark(slots, reservedAs: processID)
+        queues[index].mark(slots, reservedAs: processID, again: settings.releasesMarkedRows)
         return .result(true)
     }
 

@@ -173,9 +173,11 @@ struct OfflineQueue: Sendable {
     func slot(ofID id: Int) -> Int? { rows.indices.contains(id - 1) ? id - 1 : nil }
 
     /// Marks what is reserved so, and takes away like rows that are not marked, whoever has them.
-    mutating func mark(_ slots: [Int], reservedAs processID: String) {
+    ///
+    /// - Parameter again: What is marked already is released as well. Nobody documents whether it is.
+    mutating func mark(_ slots: [Int], reservedAs processID: String, again: Bool) {
         let isOurs = { (queue: OfflineQueue, slot: Int) in queue.processID(of: queue.rows[slot]) == processID }
-        let wanted = slots.filter { rows[$0].isLive && !rows[$0].isErroneous }
+        let wanted = slots.filter { rows[$0].isLive && (!rows[$0].isErroneous || again && isOurs(self, $0)) }
         for slot in wanted where !isOurs(self, slot) { leave(slot, .removed) }
         for slot in wanted where isOurs(self, slot) {
             release(slot)
