@@ -26,7 +26,7 @@ import Testing
                 connector: "OneC",
                 of: portal
             )
-            _ = try await client.reservedOfflineRows("p1", limit: 7, connector: "OneC", of: portal)
+            _ = try await client.reservedOfflineRows("p1", .init(limit: 7), connector: "OneC", of: portal)
             let auth = JSONValue.string(OAuthTokens.first.access)
             #expect(
                 server.calls.map(\.json) == [
@@ -100,7 +100,7 @@ import Testing
             #expect(reservation.rows.count == 1 && reservation.processID.isEmpty)
             try await client.clearOfflineRows(["12"], reservedAs: reservation.processID, connector: "", of: portal)
             #expect(server.calls.count == 1)
-            let again = try await client.reservedOfflineRows("p9", limit: 2, connector: "", of: portal)
+            let again = try await client.reservedOfflineRows("p9", .init(limit: 2), connector: "", of: portal)
             #expect(again.processID == "p9")
         }
     }

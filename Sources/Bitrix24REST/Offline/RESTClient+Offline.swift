@@ -21,11 +21,27 @@ extension RESTClient {
         package var since: String?
         /// Those that were marked as erroneous, in place of the others.
         package var erroneous = false
+        /// An ID: rows with a greater one only, in the order of their IDs. Whoever reads rows that stay where they are goes
+        /// through them by this.
+        package var after: String?
 
-        package init(limit: Int, since: String? = nil, erroneous: Bool = false) {
+        package init(limit: Int, since: String? = nil, erroneous: Bool = false, after: String? = nil) {
             self.limit = limit
             self.since = since
             self.erroneous = erroneous
+            self.after = after
+        }
+
+        fileprivate var parameters: [String: JSONValue] {
+            var filter: [String: JSONValue] = [:]
+            if let since { filter[">=TIMESTAMP_X"] = .string(since) }
+            if let after { filter[">ID"] = .string(after) }
+            // By one field only: the members of `json` stand in the order of their names, which is not that of their weight.
+            var parameters: [String: JSONValue] = ["order": after == nil ? ["TIMESTAMP_X": "ASC"] : ["ID": "ASC"]]
+            parameters["limit"] = .int(Int64(max(limit, 1)))
+            if !filter.isEmpty { parameters["filter"] = .object(filter) }
+            if erroneous { parameters["error"] = 1 }
+            return parameters
         }
     }
 
@@ -42,25 +58,24 @@ extension RESTClient {
         connector: String,
         of memberID: String
     ) async throws(RESTError) -> OfflineReservation {
-        var parameters: [String: JSONValue] = [:]
-        if let since = selection.since { parameters["filter"] = [">=TIMESTAMP_X": .string(since)] }
-        if selection.erroneous { parameters["error"] = 1 }
-        return try await reservation(parameters, selection.limit, connector, of: memberID)
+        try await reservation(selection.parameters, connector, of: memberID)
     }
 
-    /// Reads again what is reserved under `processID`, at most `limit` rows of it. No rows: it has none any more.
+    /// Reads again what is reserved under `processID`: rows that are not marked as erroneous, or those that are, never both.
+    /// No rows: it has none of them any more.
     package func reservedOfflineRows(
         _ processID: String,
-        limit: Int,
+        _ selection: OfflineSelection,
         connector: String,
         of memberID: String
     ) async throws(RESTError) -> OfflineReservation {
-        try await reservation(["process_id": .string(processID)], limit, connector, of: memberID)
+        var parameters = selection.parameters
+        parameters["process_id"] = .string(processID)
+        return try await reservation(parameters, connector, of: memberID)
     }
 
     private func reservation(
         _ parameters: [String: JSONValue],
-        _ limit: Int,
         _ connector: String,
         of memberID: String
     ) async throws(RESTError) -> OfflineReservation {
@@ -68,9 +83,6 @@ extension RESTClient {
         var parameters = Self.queue(parameters, connector)
         // Without it Bitrix24 deletes what it answers, also what was reserved before.
         parameters["clear"] = 0
-        parameters["limit"] = .int(Int64(max(limit, 1)))
-        // By one field only: the members of `json` stand in the order of their names, which is not that of their weight.
-        parameters["order"] = ["TIMESTAMP_X": "ASC"]
         let result = try await call(method, parameters, of: memberID, .failsAtOnce)
         // Where there are no rows, some portals send no list.
         let noRows = result["process_id"] != nil && [nil, .null, .bool(false)].contains(result["events"])

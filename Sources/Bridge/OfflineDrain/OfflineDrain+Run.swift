@@ -138,7 +138,7 @@ extension OfflineDrain {
             logger: logger,
             writer: OfflineRowWriter(settings, memberID: memberID, domain: portal.installation?.domain ?? ""),
             work: begun.work,
-            recovery: orders.lazy.compactMap(\.recovery).first
+            recovery: .next(of: orders.compactMap(\.recovery))
         )
         let ending = await turn.run()
         for order in orders { order.add(turn.tally, turn.recovery) }
@@ -170,15 +170,21 @@ extension OfflineDrain {
             code: "topic_refused",
             message: "Kafka refuses some of its records; they stay reserved in the portal and are tried again"
         )
+        let isRefused = work.held.contains { !$0.topics.isEmpty }
+        let setback = work.setback.map { PortalReport.Fault(code: $0.code, message: $0.words) }
         let fault: PortalReport.Fault?
         switch ending {
-        case .empty: fault = work.isHolding ? refused : nil
-        case .full: fault = refused
+        case .empty: fault = isRefused ? refused : nil
+        case .full: fault = isRefused ? refused : setback ?? refused
         case .unsent: fault = .init(code: "kafka", message: "Kafka does not confirm its records; they are tried again")
         case .failed(let code, let words, _, _): fault = .init(code: code, message: words)
         case .more, .cancelled: return
         }
-        for order in orders { order.finish(isEmpty: fault == nil, fault) }
+        for order in orders {
+            // What waits is drained all the same.
+            let fault = fault ?? (order.recovery == nil && work.held.isEmpty ? nil : setback)
+            order.finish(isEmpty: fault == nil, fault)
+        }
         state.withLock { state in
             let others = (state.orders[memberID] ?? []).filter { order in !orders.contains { $0 === order } }
             state.orders[memberID] = others.isEmpty ? nil : others
@@ -187,15 +193,15 @@ extension OfflineDrain {
 
     private func note(_ ending: OfflineEnding, _ work: inout OfflineWork, _ memberID: String) {
         let (now, rows, oldest) = (now(), work.rowsSinceEmpty, work.oldestHeldAt)
-        let held = work.heldRows
+        let (held, setback) = (work.heldRows, work.setback?.code)
         ledger.change(memberID) { standing in
             standing.held = held
             switch ending {
             case .empty:
                 standing.emptyAt = now
                 standing.oldestChangeAt = oldest
-                standing.errorCode = nil
-            case .more, .full: standing.errorCode = nil
+                standing.errorCode = setback
+            case .more, .full: standing.errorCode = setback
             case .unsent: standing.errorCode = "kafka"
             case .failed(let code, _, _, _): standing.errorCode = code
             case .cancelled: break

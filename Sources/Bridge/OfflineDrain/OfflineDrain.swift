@@ -29,7 +29,7 @@ package final class OfflineDrain: Sendable {
     package struct Result: Sendable, Equatable {
         package var rows = 0
         package var deadLettered = 0
-        /// Rows among them that had been reserved by somebody who did not come to clear them.
+        /// Those of `rows` that somebody had reserved and not come to clear, or that were marked as erroneous.
         package var recovered = 0
         /// The queue was seen empty at the end; if not, draining goes on.
         package var isEmpty = false

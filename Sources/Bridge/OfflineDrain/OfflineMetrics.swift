@@ -86,7 +86,7 @@ package struct OfflineMetrics: Sendable {
         ),
         (
             "offline_recovered_rows_total",
-            "Rows that had been reserved by somebody who did not come to clear them; counted by the owner."
+            "Delivered rows that somebody had reserved and not come to clear, or that were marked; counted by the owner."
         ),
         ("offline_errors_total", "Turns at portals' offline queues that failed, by code; counted by the owner."),
         (

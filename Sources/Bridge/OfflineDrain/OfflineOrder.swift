@@ -6,11 +6,28 @@ final class OfflineOrder: Sendable {
     /// How far taking back what others have left has come.
     struct Recovery: Sendable {
         /// Milliseconds since 1970.
-        let since: Int64?
+        let since: Int64
+        /// What was forgotten is taken over.
         var isListed = false
+        /// What is marked as erroneous was read.
         var isRead = false
-        /// Ids of rows that are marked as erroneous and were looked at.
-        var seen: Set<String> = []
+        /// Of each queue, by its source key, the ID of the last row that is marked as erroneous and was read.
+        var readUpTo: [String: String] = [:]
+
+        var isDone: Bool { isListed && isRead }
+
+        /// What is to be done next for all of them: the farthest back that is not done yet.
+        static func next(of recoveries: [Recovery]) -> Recovery? {
+            recoveries.filter { !$0.isDone }.min { $0.since < $1.since }
+        }
+
+        /// What was done for another is done for this one, if it went as far back.
+        mutating func take(_ other: Recovery) {
+            guard other.since <= since else { return }
+            isListed = isListed || other.isListed
+            isRead = isRead || other.isRead
+            readUpTo = other.readUpTo
+        }
     }
 
     private struct State {
@@ -35,7 +52,7 @@ final class OfflineOrder: Sendable {
             state.result.rows += tally.delivered
             state.result.deadLettered += tally.deadLettered
             state.result.recovered += tally.recovered
-            if state.recovery != nil { state.recovery = recovery }
+            if let recovery { state.recovery?.take(recovery) }
         }
     }
 

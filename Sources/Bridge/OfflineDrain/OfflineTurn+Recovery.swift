@@ -6,56 +6,79 @@ extension OfflineTurn {
     mutating func readHeldAgain() async throws(Stop) {
         guard work.isHolding, now() >= work.heldAt else { return }
         var refusing: Set<[UInt8]> = []
-        for held in work.held where held.unconfirmed > 0 {
+        for held in work.held where held.unconfirmed > 0 && now() >= held.putOffUntil {
             // One of those topics' rows was tried a moment ago.
             if !held.topics.isEmpty, held.topics.isSubset(of: refusing) { continue }
             do throws(Stop) {
-                try await takeOver(held.processID, held.connector, isTrial: true)
+                try await takeOver(held.process, .heldAgain(isRecovered: held.isRecovered))
             } catch {
                 // Some of it may be known to the portal only.
-                if reserved(held.processID, held.connector) == nil { work.recoverAt = .min }
-                throw error
+                if work[held.process] == nil { work.recoverAt = .min }
+                try forgive(error)
+                work.putOff(held.process, until: laterAt)
             }
-            refusing.formUnion(reserved(held.processID, held.connector)?.topics ?? [])
+            refusing.formUnion(work[held.process]?.topics ?? [])
         }
         work.retriedHeld(at: now(), pace)
         noteHeld()
     }
 
-    private func reserved(_ processID: String, _ connector: String) -> OfflineHeld? {
-        work.held.first { $0.processID == processID && $0.connector == connector }
-    }
-
-    private mutating func reread(_ processID: String, _ connector: String) async throws(Stop) -> OfflineReservation {
+    private mutating func reread(_ process: OfflineProcess, after: String?) async throws(Stop) -> OfflineReservation {
         let (client, memberID) = (client, memberID)
         return try await asking { limit throws(RESTError) in
-            try await client.reservedOfflineRows(processID, limit: limit, connector: connector, of: memberID)
+            try await client.reservedOfflineRows(
+                process.id,
+                .init(limit: limit, erroneous: process.isErroneous, after: after),
+                connector: process.connector,
+                of: memberID
+            )
         }
     }
 
     /// Takes over what somebody has reserved and not cleared. A turn that has to stop goes on where it was.
     mutating func recover() async throws(Stop) {
-        let isOrdered = recovery?.isListed == false
+        beginSearch()
         var filter = RESTClient.reserved
-        if isOrdered, now() < work.recoverAt, let since = recovery?.since {
+        if let since = work.search?.since {
             filter[">=TIMESTAMP_X"] = .string(Timestamp(milliseconds: since).rfc3339)
         }
-        if work.search == nil { work.search = OfflineSearch(connectors: connectors) }
         var pages = 0
         while let search = work.search, let connector = search.connectors.first {
-            if let processID = search.found.first {
-                try await takeOver(processID, connector)
-                work.search?.found.removeFirst()
-            } else if pages == pace.listPages {
-                throw .enough
-            } else {
-                try await list(filter, connector, from: search.start)
-                pages += 1
+            do throws(Stop) {
+                if let process = search.found.first {
+                    try await takeOver(process, process.isErroneous ? .erroneous : .forgotten)
+                    work.search?.found.removeFirst()
+                } else if pages == pace.listPages {
+                    throw .enough
+                } else {
+                    try await list(filter, connector, from: search.start)
+                    pages += 1
+                }
+            } catch {
+                try forgive(error)
+                work.search?.wasRefused = true
+                if search.found.isEmpty { work.search?.nextConnector() } else { work.search?.found.removeFirst() }
             }
         }
+        endSearch()
+    }
+
+    /// Goes on with the one that is under way, if that finds all that is to be found now.
+    private mutating func beginSearch() {
+        let isOrdered = recovery?.isListed == false
+        let since = isOrdered && now() < work.recoverAt ? recovery?.since : nil
+        // Nothing new is asked for: it goes on as it was.
+        let isUnasked = !isOrdered && now() < work.recoverAt
+        if let search = work.search, isUnasked || search.covers(since: since, isOrdered: isOrdered) { return }
+        work.search = OfflineSearch(connectors: connectors, since: since, isOrdered: isOrdered)
+    }
+
+    private mutating func endSearch() {
+        guard let search = work.search else { return }
         work.search = nil
-        if isOrdered { recovery?.isListed = true }
-        work.recoverAt = pace.nextRecovery(of: memberID, after: now())
+        if search.isOrdered { recovery?.isListed = true }
+        if search.since == nil { work.recoverAt = laterAt }
+        if !search.wasRefused, !work.held.contains(where: { $0.putOffUntil > now() }) { work.setback = nil }
     }
 
     /// One page.
@@ -67,12 +90,17 @@ extension OfflineTurn {
         } catch {
             throw .rest(error)
         }
-        let reserved = Set(listing.rows.compactMap(\.processID))
-        let own = work.held.lazy.filter { $0.connector == connector }.map(\.processID)
-        let foreign = reserved.subtracting(own).subtracting(work.search?.seen ?? [])
+        let reserved = Set(
+            listing.rows.compactMap { row in
+                row.processID.map { OfflineProcess(connector: connector, id: $0, isErroneous: row.isErroneous) }
+            }
+        )
+        var foreign = reserved.subtracting(work.held.lazy.map(\.process)).subtracting(work.search?.seen ?? [])
+        // What was marked is taken by a person's order only: there would be a dead letter of it each time.
+        if work.search?.isOrdered != true { foreign = foreign.filter { !$0.isErroneous } }
         if !foreign.isEmpty {
             // What is taken over is gone from the list: the same page comes again.
-            work.search?.found = foreign.sorted()
+            work.search?.found = foreign.sorted { $0.id < $1.id }
             work.search?.seen.formUnion(foreign)
         } else if let next = listing.next, next > start, !reserved.isEmpty {
             work.search?.start = next
@@ -81,31 +109,53 @@ extension OfflineTurn {
         }
     }
 
-    /// Reads a reservation again until nothing of it is left, or Kafka takes no more of it.
-    private mutating func takeOver(_ processID: String, _ connector: String, isTrial: Bool = false) async throws(Stop) {
+    /// Reads a reservation again until nothing of it is left, or nothing new, or Kafka takes no more of it.
+    private mutating func takeOver(_ process: OfflineProcess, _ source: Source) async throws(Stop) {
+        var seen: Set<String> = []
+        // What was marked may stay reserved when it is marked again.
+        var after = process.isErroneous ? OfflineRow.beforeAll : nil
         while true {
-            let reservation = try await reread(processID, connector)
-            work.held.removeAll { $0.processID == processID && $0.connector == connector }
-            guard !reservation.rows.isEmpty else { return }
-            let before = (tally.delivered, tally.deadLettered)
-            try await deliver(reservation, connector, isRecovered: !isTrial, isTrial: isTrial)
-            guard reserved(processID, connector) == nil, before != (tally.delivered, tally.deadLettered) else { return }
+            let reservation = try await reread(process, after: after)
+            work.held.removeAll { $0.process == process }
+            let names = Set(reservation.rows.map(\.name))
+            guard !names.isSubset(of: seen) else { return }
+            seen.formUnion(names)
+            try await deliver(reservation, process, source)
+            guard work[process] == nil else { return }
+            if process.isErroneous { after = OfflineRow.lastID(of: reservation.rows) ?? after }
         }
     }
 
-    /// What cannot be published is marked again, and would be read again without end: each row counts once.
+    /// What cannot be published is marked again, and would be read again without end: they are gone through by their IDs.
     mutating func drainErroneous() async throws(Stop) {
         guard let recovery else { return }
-        let since = recovery.since.map { Timestamp(milliseconds: $0).rfc3339 }
+        let since = Timestamp(milliseconds: recovery.since).rfc3339
         for connector in connectors {
             while true {
-                let reservation = try await reserve(connector, since: since, erroneous: true)
-                let new = Set(reservation.rows.map(\.id)).subtracting(self.recovery?.seen ?? [])
-                try await deliver(reservation, connector, known: self.recovery?.seen ?? [], isRecovered: true)
-                if new.isEmpty { break }
-                self.recovery?.seen.formUnion(new)
+                let after = self.recovery?.readUpTo[connector] ?? OfflineRow.beforeAll
+                let reservation = try await reserve(connector, since: since, erroneousAfter: after)
+                guard !reservation.rows.isEmpty else { break }
+                let last = OfflineRow.lastID(of: reservation.rows) ?? after
+                // At once: what a turn that has to stop leaves of them is held.
+                self.recovery?.readUpTo[connector] = last
+                let process = OfflineProcess(connector: connector, id: reservation.processID, isErroneous: true)
+                try await deliver(reservation, process, .erroneous)
+                if last == after { break }
             }
         }
         self.recovery?.isRead = true
     }
+}
+
+extension OfflineRow {
+    /// An ID that is less than any.
+    fileprivate static let beforeAll = "0"
+
+    /// `nil`: none has one.
+    fileprivate static func lastID(of rows: [OfflineRow]) -> String? {
+        rows.compactMap { Int64($0.id) }.max().map(String.init)
+    }
+
+    /// What tells it from others, also where it has no ID.
+    var name: String { "\(id)/\(messageID)/\(changedAt)" }
 }

@@ -29,11 +29,15 @@ struct OfflineTurn {
     /// A person ordered it: what others have reserved and what is marked as erroneous is taken as well.
     var recovery: OfflineOrder.Recovery?
     var tally = OfflineTally()
+    /// Names of rows whose dead letters Kafka has: one turn writes no second one.
+    var lettered: Set<String> = []
     /// Bitrix24 let rows be read.
     var wasAnswered = false
 
     mutating func run() async -> OfflineEnding {
         do throws(Stop) {
+            // A person who orders it may have mended what kept it from being done.
+            if recovery?.isListed == false { for held in work.held { work.putOff(held.process, until: .min) } }
             for held in work.held { try await finish(held) }
             try await readHeldAgain()
             if recovery?.isListed == false || now() >= work.recoverAt || work.search != nil { try await recover() }
@@ -66,7 +70,7 @@ struct OfflineTurn {
             guard work.heldRows < pace.mostHeldRows else { throw .full }
             let reservation = try await reserve(connector)
             guard !reservation.rows.isEmpty else { return true }
-            try await deliver(reservation, connector)
+            try await deliver(reservation, .init(connector: connector, id: reservation.processID), .reserved)
         }
         return false
     }
@@ -74,12 +78,12 @@ struct OfflineTurn {
     mutating func reserve(
         _ connector: String,
         since: String? = nil,
-        erroneous: Bool = false
+        erroneousAfter after: String? = nil
     ) async throws(Stop) -> OfflineReservation {
         let (client, memberID) = (client, memberID)
         return try await asking { limit throws(RESTError) in
             try await client.reserveOfflineRows(
-                .init(limit: limit, since: since, erroneous: erroneous),
+                .init(limit: limit, since: since, erroneous: after != nil, after: after),
                 connector: connector,
                 of: memberID
             )
@@ -106,6 +110,24 @@ struct OfflineTurn {
             }
         }
     }
+
+    /// What the portal refuses for good of one step keeps nobody from draining: it is noted, and the step put off.
+    ///
+    /// - Throws: what is not of that kind.
+    mutating func forgive(_ stop: Stop) throws(Stop) {
+        guard case .rest(let error) = stop, error.meaning == .permanent, !error.deniesQueue else { throw stop }
+        let setback = OfflineWork.Setback(code: error.code.text, words: error.description)
+        if work.setback?.code != setback.code {
+            logger.warning(
+                "a portal refuses what would settle some of its offline events; the others are drained, and it is tried again",
+                metadata: ["portal": "\(memberID)", "error": "\(setback.words)"]
+            )
+        }
+        work.setback = setback
+    }
+
+    /// When what was put off is tried again.
+    var laterAt: Int64 { pace.nextRecovery(of: memberID, after: now()) }
 
     func checkRate(_ calls: Int) throws(Stop) {
         if client.budget(of: memberID).calls < calls { throw .rateIsLow }

@@ -1,39 +1,75 @@
+/// What was reserved together. Bitrix24 reads rows that are marked as erroneous apart from the others, also of one process id.
+struct OfflineProcess: Sendable, Hashable {
+    let connector: String
+    let id: String
+    var isErroneous = false
+}
+
 /// Rows that lie reserved and with which something is to be done still.
 struct OfflineHeld: Sendable, Equatable {
-    let connector: String
-    let processID: String
-    /// Ids of rows that Kafka has confirmed, to be cleared.
+    let process: OfflineProcess
+    /// They were got back: forgotten by somebody, or marked.
+    var isRecovered = false
+    /// Ids of rows that Kafka has, to be cleared.
     var confirmed: [String] = []
     /// `MESSAGE_ID` of rows whose dead letters Kafka has confirmed, to be marked.
     var letters: [String] = []
     /// Rows that Kafka has not confirmed: they are read again.
     var unconfirmed = 0
-    /// Of those.
+    /// The change time of the oldest unconfirmed row, in milliseconds since 1970.
     var oldestChangeAt: Int64?
     /// Topics that refused them.
     var topics: Set<[UInt8]> = []
+    /// The portal refused for good what was asked of it about them, and is not asked again before then.
+    var putOffUntil = Int64.min
 
     var rows: Int { confirmed.count + letters.count + unconfirmed }
+    var isToBeTold: Bool { !confirmed.isEmpty || !letters.isEmpty }
 }
 
 /// How far the search for forgotten reservations has come, so that a portal with few calls left does not begin it anew.
 struct OfflineSearch: Sendable, Equatable {
     /// Whose queues are not searched through, the one at hand first.
     private(set) var connectors: [String]
+    /// Milliseconds since 1970: rows changed then or later only. `nil`: all.
+    let since: Int64?
+    /// A person ordered it: rows that are marked as erroneous are taken as well.
+    let isOrdered: Bool
     /// The page at hand.
     var start = 0
     /// To be taken over, and all that was found.
-    var found: [String] = []
-    var seen: Set<String> = []
+    var found: [OfflineProcess] = []
+    var seen: Set<OfflineProcess> = []
+    /// Some of it was refused for good, and left out.
+    var wasRefused = false
 
-    init(connectors: [String]) { self.connectors = connectors }
+    init(connectors: [String], since: Int64?, isOrdered: Bool) {
+        (self.connectors, self.since, self.isOrdered) = (connectors, since, isOrdered)
+    }
 
-    mutating func nextConnector() { self = OfflineSearch(connectors: Array(connectors.dropFirst())) }
+    mutating func nextConnector() {
+        var next = OfflineSearch(connectors: Array(connectors.dropFirst()), since: since, isOrdered: isOrdered)
+        next.wasRefused = wasRefused
+        self = next
+    }
+
+    /// Whether it finds all that another one would.
+    func covers(since other: Int64?, isOrdered otherIsOrdered: Bool) -> Bool {
+        guard isOrdered || !otherIsOrdered else { return false }
+        guard let since else { return true }
+        return other.map { since <= $0 } ?? false
+    }
 }
 
 /// What the owner remembers of one portal's queues from turn to turn. Nobody needs it after the owner's end: the next finds
 /// what is reserved by looking for it.
 struct OfflineWork: Sendable, Equatable {
+    /// What a portal refuses for good of that which is not draining itself.
+    struct Setback: Sendable, Equatable {
+        let code: String
+        let words: String
+    }
+
     var held: [OfflineHeld] = []
     /// Rows to ask for at once: fewer than the settings say where answers get too large.
     var limit: Int
@@ -43,6 +79,8 @@ struct OfflineWork: Sendable, Equatable {
     /// When held rows are tried again.
     var heldAt = Int64.min
     private(set) var heldFailures = 0
+    /// Until a whole look for what was forgotten went well.
+    var setback: Setback?
     /// Since the queue was last seen empty, and when the first of them came.
     var rowsSinceEmpty = 0
     var busySince: Int64?
@@ -55,9 +93,12 @@ struct OfflineWork: Sendable, Equatable {
     var isHolding: Bool { held.contains { $0.unconfirmed > 0 } }
 
     /// When there is something to do with what is held. `nil`: never.
-    var nextAt: Int64? {
-        if held.contains(where: { !$0.confirmed.isEmpty || !$0.letters.isEmpty }) { return .min }
-        return isHolding ? heldAt : nil
+    var nextAt: Int64? { held.map { max($0.putOffUntil, $0.isToBeTold ? .min : heldAt) }.min() }
+
+    subscript(process: OfflineProcess) -> OfflineHeld? { held.first { $0.process == process } }
+
+    mutating func putOff(_ process: OfflineProcess, until time: Int64) {
+        for index in held.indices where held[index].process == process { held[index].putOffUntil = time }
     }
 
     /// A topic refused rows.
@@ -77,6 +118,7 @@ struct OfflineWork: Sendable, Equatable {
 struct OfflineTally: Sendable, Equatable {
     var delivered = 0
     var deadLettered = 0
+    /// Of those delivered.
     var recovered = 0
 }
 
