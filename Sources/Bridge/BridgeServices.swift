@@ -18,7 +18,7 @@ package struct BridgeServices: Sendable {
         /// Renders the metrics for `/metrics`.
         package var renderMetrics: @Sendable () -> [UInt8]
         package var logger: Logger
-        /// Called on the shipper's thread for each record that Kafka confirmed.
+        /// Called for each record that Kafka confirmed, on the thread of whoever sent it.
         package var didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)?
         /// Called as soon as a listener is bound, `events` or `admin`, in any order.
         package var didBind: (@Sendable (_ name: String, _ address: SocketAddress) -> Void)?

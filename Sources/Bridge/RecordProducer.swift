@@ -13,6 +13,7 @@ final class RecordProducer<Tag> {
     }
 
     private let producer: KafkaProducer
+    private let didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)?
     private var open: [UInt: Sent] = [:]
     private var lastOpaque: UInt = 0
     /// Of the headers that are being sent; kept for its memory.
@@ -20,11 +21,14 @@ final class RecordProducer<Tag> {
     /// Of the values of what is open.
     private(set) var openBytes = 0
 
-    /// - Parameter observer: called during `poll` only.
+    /// - Parameters:
+    ///   - didDeliver: called for each record that Kafka confirmed, during `poll` only, as is `observer`.
     init(
         _ configuration: ProducerConfiguration,
+        didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)? = nil,
         observer: @escaping (ProducerEvent) -> Void
     ) throws(KafkaConfigurationError) {
+        self.didDeliver = didDeliver
         producer = try KafkaProducer(configuration, observer: observer)
     }
 
@@ -110,6 +114,7 @@ final class RecordProducer<Tag> {
         producer.poll(upTo: limit, maxReports: 10_000) { report in
             guard let sent = open.removeValue(forKey: report.opaque) else { return }
             openBytes -= sent.value?.count ?? 0
+            if report.isDelivered { didDeliver?(report) }
             sent.deallocate()
             settled(sent.tag, report.error)
         }

@@ -67,6 +67,8 @@ package struct DrainRounds: Sendable {
                 }
                 progress(outcomes)
             }
+            // Others who ask of the same portals have their turn between.
+            if outcomes.contains(where: \.isOpen) { try? await Task.sleep(for: .milliseconds(250)) }
         } while !isOnce && !isStopped()
         return outcomes
     }

@@ -100,7 +100,7 @@ extension OfflineDrain {
         let now = now()
         let (change, turn, orders) = state.withLock {
             state -> (OfflineGate.Change?, OfflineSchedule.Turn?, [OfflineOrder]) in
-            let change = state.gate.observe(trouble: trouble, fill: fill)
+            let change = state.gate.observe(trouble: trouble, fill: fill, at: now)
             if state.gate.reason == nil { return (change, state.schedule.next(now) { client.budget(of: $0) }, []) }
             defer { state.orders = [:] }
             return (change, nil, state.orders.values.flatMap { $0 })
@@ -142,6 +142,12 @@ extension OfflineDrain {
         )
         let ending = await turn.run()
         for order in orders { order.add(turn.tally, turn.recovery) }
+        if turn.tally.recovered > 0 {
+            logger.info(
+                "rows of an offline queue were taken up that somebody had left behind",
+                metadata: ["portal": "\(memberID)", "rows": "\(turn.tally.recovered)"]
+            )
+        }
         await write(ending, wasAnswered: turn.wasAnswered, begun)
         note(ending, &turn.work, memberID)
         answer(orders, ending, turn.work, memberID)

@@ -1,5 +1,6 @@
 internal import Bitrix24
 package import Bitrix24REST
+package import KafkaClient
 internal import Locks
 package import Logging
 internal import Metrics
@@ -67,6 +68,7 @@ package final class OfflineDrain: Sendable {
         conditions: OfflineConditions = OfflineConditions(),
         metrics: OfflineMetrics = OfflineMetrics(factory: NOOPMetricsHandler.instance),
         pace: OfflinePace? = nil,
+        didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)? = nil,
         now: @escaping @Sendable () -> Int64 = { WallClock.now().milliseconds },
         logger: Logger
     ) {
@@ -80,7 +82,7 @@ package final class OfflineDrain: Sendable {
         self.pace = pace
         self.now = now
         self.logger = logger
-        sender = OfflineSender(OfflineSender.Settings(settings), logger: logger)
+        sender = OfflineSender(OfflineSender.Settings(settings, didDeliver: didDeliver), logger: logger)
         state = Guarded(State(schedule: OfflineSchedule(pace)))
     }
 

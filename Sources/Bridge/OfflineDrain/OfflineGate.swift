@@ -26,17 +26,25 @@ struct OfflineGate: Sendable {
     static let closesAt = 0.25
     static let opensAt = 0.20
 
+    /// It opens when all has been well for so long, in milliseconds: while nothing is sent, nobody hears of trouble.
+    static let calm: Int64 = 2000
+
     /// Why it is closed.
     private(set) var reason: String?
+    /// While it is closed: since when all is well.
+    private var wellSince: Int64?
 
-    mutating func observe(trouble: String?, fill: Double) -> Change? {
+    mutating func observe(trouble: String?, fill: Double, at now: Int64) -> Change? {
         let isFull = fill >= (reason == nil ? Self.closesAt : Self.opensAt)
-        let now = trouble ?? (isFull ? "the journal is \(Int(fill * 100)) % full" : nil)
-        defer { reason = now }
-        switch (reason, now) {
-        case (nil, let reason?): return .closed(reason)
-        case (_?, nil): return .opened
-        default: return nil
+        if let obstacle = trouble ?? (isFull ? "the journal is \(Int(fill * 100)) % full" : nil) {
+            defer { (reason, wellSince) = (obstacle, nil) }
+            return reason == nil ? .closed(obstacle) : nil
         }
+        guard reason != nil else { return nil }
+        let since = wellSince ?? now
+        wellSince = since
+        guard now - since >= Self.calm else { return nil }
+        (reason, wellSince) = (nil, nil)
+        return .opened
     }
 }

@@ -19,9 +19,13 @@ final class OfflineSender: Sendable {
         /// And for so long while they cannot: then somebody else may try.
         var absence: Duration = .seconds(300)
 
-        init(_ settings: BridgeSettings) {
+        /// Called on the sender's thread for each record that Kafka confirmed.
+        var didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)?
+
+        init(_ settings: BridgeSettings, didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)? = nil) {
             producer = settings.producerConfiguration
             producer.clientID += "-offline"
+            self.didDeliver = didDeliver
         }
     }
 

@@ -36,10 +36,17 @@ final class OfflineSendingLoop {
         self.settings = settings
         self.inbox = inbox
         self.logger = logger
-        producer = try RecordProducer(settings.producer) { [inbox] event in inbox.observe(event) }
+        producer = try Self.producer(settings, inbox)
         let now = clock.now
         (pausedUntil, lastConfirmation, reachableSince, nextLook) = (now, now, now, now)
         inbox.beginAnew()
+    }
+
+    private static func producer(
+        _ settings: OfflineSender.Settings,
+        _ inbox: OfflineSenderInbox
+    ) throws(KafkaConfigurationError) -> RecordProducer<OfflinePlace> {
+        try RecordProducer(settings.producer, didDeliver: settings.didDeliver) { event in inbox.observe(event) }
     }
 
     /// Returns when it is stopped.
@@ -179,7 +186,7 @@ final class OfflineSendingLoop {
             "the Kafka producer of offline events failed for good; a new one takes its place",
             metadata: ["error": "\(producer.fatalError.map(String.init(describing:)) ?? "")"]
         )
-        let successor = try RecordProducer<OfflinePlace>(settings.producer) { [inbox] event in inbox.observe(event) }
+        let successor = try Self.producer(settings, inbox)
         inbox.attach(successor.wakeHandle)
         let open = producer.close()
         producer = successor

@@ -2,6 +2,7 @@ internal import AsyncHTTPClient
 internal import Bitrix24REST
 internal import CoreMetrics
 internal import Journal
+internal import KafkaClient
 internal import Locks
 internal import Logging
 internal import ServiceLifecycle
@@ -18,6 +19,7 @@ struct RESTServices: Sendable {
     private let keyring: Keyring
     private let http: HTTPClient
     private let signals: OfflineSignals
+    private let didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)?
     private let logger: Logger
 
     /// Calls nothing.
@@ -36,6 +38,7 @@ struct RESTServices: Sendable {
         metrics = RESTWorkMetrics(factory: surroundings.metrics)
         offlineMetrics = OfflineMetrics(factory: surroundings.metrics)
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings.restSettings.httpConfiguration)
+        didDeliver = surroundings.didDeliver
         logger = surroundings.logger
     }
 
@@ -51,6 +54,7 @@ struct RESTServices: Sendable {
             signals: signals,
             conditions: conditions,
             metrics: offlineMetrics,
+            didDeliver: didDeliver,
             logger: logger
         )
         self.drain.set(drain)

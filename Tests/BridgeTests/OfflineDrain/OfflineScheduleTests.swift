@@ -299,11 +299,17 @@ import Testing
 
     @Test func `the gate closes at a quarter and opens at a fifth`() {
         var gate = OfflineGate()
-        #expect(gate.observe(trouble: nil, fill: 0.24) == nil)
-        #expect(gate.observe(trouble: nil, fill: 0.25) == .closed("the journal is 25 % full"))
-        #expect(gate.observe(trouble: nil, fill: 0.21) == nil && gate.reason != nil)
-        #expect(gate.observe(trouble: "away", fill: 0.1) == nil)
-        #expect(gate.observe(trouble: nil, fill: 0.19) == .opened)
-        #expect(gate.observe(trouble: "away", fill: 0) == .closed("away"))
+        #expect(gate.observe(trouble: nil, fill: 0.24, at: 0) == nil)
+        #expect(gate.observe(trouble: nil, fill: 0.25, at: 0) == .closed("the journal is 25 % full"))
+        #expect(gate.observe(trouble: nil, fill: 0.21, at: 9000) == nil && gate.reason != nil)
+        #expect(gate.observe(trouble: "away", fill: 0.1, at: 10_000) == nil)
+        #expect(gate.observe(trouble: nil, fill: 0.19, at: 11_000) == nil)
+        #expect(gate.observe(trouble: nil, fill: 0.19, at: 12_999) == nil)
+        #expect(gate.observe(trouble: nil, fill: 0.19, at: 13_000) == .opened && gate.reason == nil)
+        #expect(gate.observe(trouble: "away", fill: 0, at: 13_000) == .closed("away"))
+        // One calm moment is none.
+        #expect(gate.observe(trouble: nil, fill: 0, at: 14_000) == nil)
+        #expect(gate.observe(trouble: "away", fill: 0, at: 15_000) == nil)
+        #expect(gate.observe(trouble: nil, fill: 0, at: 16_500) == nil && gate.reason == "away")
     }
 }
