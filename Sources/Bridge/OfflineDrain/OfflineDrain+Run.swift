@@ -183,7 +183,10 @@ extension OfflineDrain {
         case .empty: fault = isRefused ? refused : nil
         case .full: fault = isRefused ? refused : setback ?? refused
         case .unsent: fault = .init(code: "kafka", message: "Kafka does not confirm its records; they are tried again")
-        case .failed(let code, let words, _, _): fault = .init(code: code, message: words)
+        case .failed(let code, let words, let isDenied, _):
+            // A denial stands in the registry by now, with what mends it.
+            let denial = isDenied ? registry.portal(memberID)?.offline : nil
+            fault = .init(code: code, message: denial?.words ?? words)
         case .more, .cancelled: return
         }
         for order in orders {

@@ -48,10 +48,14 @@ struct OfflineStatusCommand: AsyncParsableCommand {
         }
         let waiting = rows.reduce(0) { $0 + ($1.waiting ?? 0) }
         let seen = answers.count { $0.error == nil }
-        let words =
+        var words =
             answers.isEmpty
             ? "no portal has offline events"
             : "\(counted(waiting, "row")) waiting on \(seen) of \(answers.count) portals"
+        let reserved = rows.reduce(0) { $0 + ($1.reserved ?? 0) }
+        if reserved > 0 { words += ", \(reserved) reserved" }
+        let erroneous = rows.reduce(0) { $0 + ($1.erroneous ?? 0) }
+        if erroneous > 0 { words += ", \(erroneous) marked as erroneous; b24bridge offline recover tries those again" }
         writeToStandardError("offline: \(words)\n")
         if seen < answers.count { throw ExitCode.failure }
     }
