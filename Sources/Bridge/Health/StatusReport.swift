@@ -162,8 +162,7 @@ extension StatusReport.OfflinePart {
         drainedRows = status.drained
         heldRows = status.held
         deadLetteredRows = status.deadLettered
-        // The portal's clock may be ahead.
-        lagSeconds = status.oldestChangeAt.map { max(0, Double(now - $0) / 1000) }
+        lagSeconds = status.lag(at: now)
         paused = status.pause
     }
 }

@@ -58,7 +58,7 @@ struct HintService: Service, CustomStringConvertible {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             for await _ in hints.bell.rings {
-                for memberID in hints.take() where registry.portal(memberID)?.installation?.state == .installed {
+                for memberID in hints.take() where registry.portal(memberID)?.isInstalled == true {
                     await order(memberID)
                 }
             }

@@ -58,8 +58,6 @@ extension RegisteredPortal {
         bindings = nil
     }
 
-    private var isInstalled: Bool { installation?.state == .installed }
-
     /// When the last installation, or its end, was received.
     private var lastWord: Int64 { max(installation?.installedAt ?? 0, installation?.goneAt ?? 0) }
 

@@ -27,7 +27,7 @@ extension OfflineDrain {
             metadata: ["portal": "\(memberID)", "reason": "\(denied.words)"]
         )
         await change(memberID) { portal in
-            if portal.installation?.state == .installed, !occasion.isOutdated(by: WorkOccasion(portal)) {
+            if portal.isInstalled, !occasion.isOutdated(by: WorkOccasion(portal)) {
                 portal.offline = denied
             }
         }
@@ -41,11 +41,7 @@ extension OfflineDrain {
 
     private func change(_ memberID: String, _ body: @escaping @Sendable (inout RegisteredPortal) -> Void) async {
         do throws(RegistryError) {
-            try await registry.change(memberID) { portal in
-                if !portal.isEmpty { body(&portal) }
-            }
-        } catch  where error.code == .unconfirmed {
-            // In force here, and everywhere in time.
+            try await registry.changeKnown(memberID, body)
         } catch {
             logger.error(
                 "what became of a portal's offline events could not be stored",

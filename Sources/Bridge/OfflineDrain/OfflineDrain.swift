@@ -142,7 +142,7 @@ package final class OfflineDrain: Sendable {
         }
         let sums = ledger.sums
         return OfflineWaiting(
-            lag: sums.oldestChangeAt.map { Double(max(0, now - $0)) / 1000 } ?? 0,
+            lag: sums.lag(at: now) ?? 0,
             heldRows: sums.held,
             portals: [.budget: forRate, .turn: isClosed ? 0 : due, .gate: isClosed ? due : 0],
             callsLeft: ledger.memberIDs.map { client.budget(of: $0).calls }.min()

@@ -3,14 +3,6 @@ internal import Synchronization
 
 /// What the portals' queues look like to the owner. Any thread.
 final class OfflineLedger: Sendable {
-    struct Sums: Sendable, Equatable {
-        var drained = 0
-        var held = 0
-        var deadLettered = 0
-        /// Milliseconds since 1970.
-        var oldestChangeAt: Int64?
-    }
-
     private let standings = Guarded<[String: OfflineDrain.Standing]>([:])
 
     /// Called by the portal's turn, and so by one thread at a time for each portal.
@@ -27,9 +19,10 @@ final class OfflineLedger: Sendable {
 
     var memberIDs: [String] { standings.withLock { Array($0.keys) } }
 
-    var sums: Sums {
+    /// What they come to together.
+    var sums: OfflineStatus {
         standings.withLock { standings in
-            standings.values.reduce(into: Sums()) { sums, standing in
+            standings.values.reduce(into: OfflineStatus()) { sums, standing in
                 sums.drained += standing.drained
                 sums.held += standing.held
                 sums.deadLettered += standing.deadLettered

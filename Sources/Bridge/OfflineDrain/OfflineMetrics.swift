@@ -6,8 +6,7 @@ package struct OfflineMetrics: Sendable {
     private let deliveredRows: Counter
     private let deadLetteredRows: Counter
     private let recoveredRows: Counter
-    private let errors: [String: Counter]
-    private let otherErrors: Counter
+    private let errors: CodeCounters
     private let drains: [OfflineSchedule.Trigger: Counter]
     private let lag: Meter
     private let rowsHeld: Meter
@@ -17,7 +16,6 @@ package struct OfflineMetrics: Sendable {
     let pushChannels: Meter
     private let receptionGap: Meter
 
-    /// Those that tell something; others are counted together, so that no portal makes up labels.
     private static let codes = [
         "access_denied", "insufficient_scope", "internal_server_error", "kafka", "no_tokens", "not_json",
         "operation_time_limit", "overload_limit", "query_limit_exceeded", "too_large", "unreachable", "wrong_auth_type",
@@ -34,8 +32,7 @@ package struct OfflineMetrics: Sendable {
         deliveredRows = counter("rows", [("outcome", "delivered")])
         deadLetteredRows = counter("rows", [("outcome", "dead_letter")])
         recoveredRows = counter("recovered_rows")
-        errors = Dictionary(uniqueKeysWithValues: Self.codes.map { ($0, counter("errors", [("code", $0)])) })
-        otherErrors = counter("errors", [("code", "other")])
+        errors = CodeCounters("offline_errors_total", Self.codes, factory: factory)
         drains = Dictionary(
             uniqueKeysWithValues: OfflineSchedule.Trigger.allCases.map {
                 ($0, counter("drains", [("trigger", $0.rawValue)]))
@@ -61,7 +58,7 @@ package struct OfflineMetrics: Sendable {
 
     func recovered(_ rows: Int) { recoveredRows.increment(by: rows) }
 
-    func failed(_ code: String) { (errors[code] ?? otherErrors).increment() }
+    func failed(_ code: String) { errors.increment(code) }
 
     func began(_ trigger: OfflineSchedule.Trigger) { drains[trigger]?.increment() }
 

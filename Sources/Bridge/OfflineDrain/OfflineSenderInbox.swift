@@ -49,21 +49,9 @@ final class OfflineSenderInbox: Sendable {
         if isTaken { handle?.wake() } else { batch.value.abandon() }
     }
 
-    func cancel(_ number: UInt64) {
-        let handle = state.withLock { state in
-            state.cancelled.insert(number)
-            return state.wakeHandle
-        }
-        handle?.wake()
-    }
+    func cancel(_ number: UInt64) { leave { $0.cancelled.insert(number) } }
 
-    func stop() {
-        let handle = state.withLock { state in
-            state.isStopped = true
-            return state.wakeHandle
-        }
-        handle?.wake()
-    }
+    func stop() { leave { $0.isStopped = true } }
 
     /// Nobody will send what waits.
     func abandonAll() {
@@ -71,9 +59,12 @@ final class OfflineSenderInbox: Sendable {
     }
 
     /// Has the sender's thread do something to its producer, which nobody else may touch: raise a fault, in tests.
-    func order(_ errand: @escaping @Sendable (RecordProducer<OfflinePlace>) -> Void) {
+    func order(_ errand: @escaping @Sendable (RecordProducer<OfflinePlace>) -> Void) { leave { $0.errand = errand } }
+
+    /// Leaves something for the sender's thread, and wakes it.
+    private func leave(_ body: (inout State) -> Void) {
         let handle = state.withLock { state in
-            state.errand = errand
+            body(&state)
             return state.wakeHandle
         }
         handle?.wake()

@@ -1,4 +1,3 @@
-internal import Locks
 internal import Synchronization
 
 /// What the owner who drains the offline queues tells the rest of the process, a snapshot of a moment.
@@ -17,19 +16,17 @@ package struct OfflineStatus: Sendable, Equatable {
     package var pause: String?
 
     package init() {}
+
+    /// Age of the oldest change in seconds; `nil`: none waits. A portal's clock may be ahead.
+    ///
+    /// - Parameter now: Milliseconds since 1970.
+    func lag(at now: Int64) -> Double? { oldestChangeAt.map { Double(max(0, now - $0)) / 1000 } }
 }
 
 extension OfflineDrain {
     var status: OfflineStatus {
-        let (portals, pause) = state.withLock { ($0.schedule.memberIDs.count, $0.gate.reason) }
-        let sums = ledger.sums
-        var status = OfflineStatus()
-        status.portals = portals
-        status.drained = sums.drained
-        status.held = sums.held
-        status.deadLettered = sums.deadLettered
-        status.oldestChangeAt = sums.oldestChangeAt
-        status.pause = pause
+        var status = ledger.sums
+        (status.portals, status.pause) = state.withLock { ($0.schedule.memberIDs.count, $0.gate.reason) }
         return status
     }
 }

@@ -189,21 +189,12 @@ package struct RESTWork: Sendable {
         )
     }
 
-    /// In force here at least when it returns: a change that Kafka has not confirmed is on its way. A portal that was taken out
-    /// meanwhile is not brought back.
+    /// See `PortalRegistry.changeKnown`.
     func change(
         _ memberID: String,
         _ body: @escaping @Sendable (inout RegisteredPortal) -> Void
     ) async throws(Failure) {
-        do throws(RegistryError) {
-            try await registry.change(memberID) { portal in
-                if !portal.isEmpty { body(&portal) }
-            }
-        } catch  where error.code == .unconfirmed {
-            return
-        } catch {
-            throw .registry(error)
-        }
+        do throws(RegistryError) { try await registry.changeKnown(memberID, body) } catch { throw .registry(error) }
     }
 }
 

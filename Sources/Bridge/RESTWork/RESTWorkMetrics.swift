@@ -12,11 +12,9 @@ package struct RESTWorkMetrics: Sendable {
 
     private let reconciles: [Reconciled: Counter]
     private let refreshes: [Refreshed: Counter]
-    private let errors: [String: Counter]
-    private let otherErrors: Counter
+    private let errors: CodeCounters
     private let drift: Meter
 
-    /// Those of Bitrix24 that tell something; others are counted together, so that no portal makes up labels.
     /// Source: b24restdocs, _includes/system-errors.md and settings/oauth/error-codes.md
     private static let codes = [
         "access_denied", "application_not_found", "error_event_not_found", "error_oauth", "expired_token",
@@ -37,8 +35,7 @@ package struct RESTWorkMetrics: Sendable {
         refreshes = Dictionary(
             uniqueKeysWithValues: Refreshed.allCases.map { ($0, counter("token_refreshes", "outcome", $0.rawValue)) }
         )
-        errors = Dictionary(uniqueKeysWithValues: Self.codes.map { ($0, counter("rest_errors", "code", $0)) })
-        otherErrors = counter("rest_errors", "code", "other")
+        errors = CodeCounters("rest_errors_total", Self.codes, factory: factory)
         drift = Meter(label: BridgeMetrics.prefix + "bindings_drift", factory: factory)
     }
 
@@ -46,13 +43,11 @@ package struct RESTWorkMetrics: Sendable {
 
     func refreshed(_ outcome: Refreshed) { refreshes[outcome]?.increment() }
 
-    func failed(_ code: String) { (errors[code] ?? otherErrors).increment() }
+    func failed(_ code: String) { errors.increment(code) }
 
     /// For a scrape.
     package func setGauges(_ registry: PortalRegistry) {
-        let portals = registry.memberIDs.lazy.compactMap(registry.portal).filter {
-            $0.installation?.state == .installed
-        }
+        let portals = registry.memberIDs.lazy.compactMap(registry.portal).filter(\.isInstalled)
         drift.set(Double(portals.reduce(0) { $0 + ($1.bindings?.drift ?? 0) }))
     }
 

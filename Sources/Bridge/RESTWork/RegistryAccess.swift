@@ -64,7 +64,7 @@ package struct RegistryAccess: PortalAccess {
         do throws(RegistryError) {
             try await registry.change(memberID) { portal in
                 // Gone while Bitrix24 was asked: nothing of it is to stay.
-                guard portal.installation?.state == .installed else { return }
+                guard portal.isInstalled else { return }
                 portal.authorization = RegisteredPortal.Authorization(
                     sealed: sealed,
                     accessExpiresAt: tokens.accessExpiresAt,

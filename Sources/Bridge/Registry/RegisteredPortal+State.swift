@@ -39,9 +39,11 @@ extension RegisteredPortal {
         return offline == nil ? .connected : .offlineDenied
     }
 
+    package var isInstalled: Bool { installation?.state == .installed }
+
     /// Installed, whatever else is the matter, and no application token is known by which its events could be told from forged
     /// ones.
     package var awaitsToken: Bool {
-        installation?.state == .installed && (applicationTokens?.digests ?? []).isEmpty
+        isInstalled && (applicationTokens?.digests ?? []).isEmpty
     }
 }

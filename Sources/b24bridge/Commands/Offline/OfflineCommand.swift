@@ -40,9 +40,7 @@ struct OfflineChoice: ParsableArguments {
         guard portal.isEmpty || portal == ["all"] else {
             return try portal.map { try PortalChoice.portal($0, of: registry) }
         }
-        let all = registry.memberIDs.sorted().compactMap { registry.portal($0) }.filter {
-            $0.installation?.state == .installed
-        }
+        let all = registry.installedPortals
         let chosen = all.filter { !settings.offlineConnectors(of: $0).isEmpty }
         if chosen.count < all.count {
             writeToStandardError(

@@ -22,7 +22,13 @@ struct OfflineDrainCommand: AsyncParsableCommand {
     @OptionGroup var choice: OfflineChoice
     @OptionGroup var asking: AskingOptions
 
-    @Flag(name: .long, help: "Give the order once, for 45 seconds of work at most, and leave the rest to the bridge.")
+    @Flag(
+        name: .long,
+        help: ArgumentHelp(
+            "Give the order once, for \(RegisteredPortal.Order.Kind.drain.ownersPatience.components.seconds) seconds of work "
+                + "at most, and leave the rest to the bridge."
+        )
+    )
     var once = false
 
     @Flag(name: .long, help: "Print a JSON object a line.")

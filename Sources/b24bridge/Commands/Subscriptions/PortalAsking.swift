@@ -40,9 +40,7 @@ struct PortalChoice: ParsableArguments {
     /// - Throws: `ExitCode` after it has named those that are not in the registry.
     func portals(of registry: PortalRegistry) throws -> [RegisteredPortal] {
         guard portal.isEmpty else { return try portal.map { try Self.portal($0, of: registry) } }
-        return registry.memberIDs.sorted().compactMap { registry.portal($0) }.filter {
-            $0.installation?.state == .installed
-        }
+        return registry.installedPortals
     }
 
     static func portal(_ memberID: String, of registry: PortalRegistry) throws -> RegisteredPortal {
