@@ -70,6 +70,8 @@ import Testing
             let forged = try await bridge.post(uninstall("00000000000000000000000000000000"))
             #expect(forged.status == 403)
             #expect(bridge.state(of: portal) == .installed)
+            // It is published when it was verified, which is after the portal is known.
+            try await bridge.waitForDelivery(of: 1, to: "app")
             try await bridge.take([uninstall(token)])
             try await wait(for: "the portal to be gone") { bridge.state(of: portal) == .gone }
             let registered = try #require(bridge.registered(portal))
