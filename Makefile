@@ -1,5 +1,6 @@
 # Two commands: `make run` tries it out, `make test` tests it. `make help` lists the rest.
 SWIFT ?= swift
+export SWIFT
 RELEASE := .build/release/b24bridge
 WITH_KAFKA := ^(KafkaClientTests|BridgeTests)\.
 WITH_PORTALS := ^BridgeTests\.(Install|Waiting|REST|Registry|PortalOrder|Subscribed)
@@ -33,12 +34,12 @@ test: setup-tests lint ## Run all tests
 	@# the listener count who knocks. Those of portals and of their queues run a stand-in for Bitrix24 beside the bridge, and
 	@# those from outside start processes of their own: all at once is more than two cores bear. What attacks a running bridge
 	@# has the machine for itself.
-	B24_STRICT=1 $(SWIFT) test --skip-build --skip '$(WITH_KAFKA)' --skip '$(FROM_OUTSIDE)'
-	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(WITH_KAFKA)' --skip '$(WITH_PORTALS)' --skip '$(WITH_QUEUES)'
-	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(WITH_PORTALS)'
-	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(WITH_QUEUES)'
-	B24_STRICT=1 $(SWIFT) test --skip-build --filter '$(FROM_OUTSIDE)' --skip '$(ATTACKS)'
-	B24_STRICT=1 $(SWIFT) test --skip-build --no-parallel --filter '$(ATTACKS)'
+	B24_STRICT=1 Scripts/run-tests --skip '$(WITH_KAFKA)' --skip '$(FROM_OUTSIDE)'
+	B24_STRICT=1 Scripts/run-tests --filter '$(WITH_KAFKA)' --skip '$(WITH_PORTALS)' --skip '$(WITH_QUEUES)'
+	B24_STRICT=1 Scripts/run-tests --filter '$(WITH_PORTALS)'
+	B24_STRICT=1 Scripts/run-tests --filter '$(WITH_QUEUES)'
+	B24_STRICT=1 Scripts/run-tests --filter '$(FROM_OUTSIDE)' --skip '$(ATTACKS)'
+	B24_STRICT=1 Scripts/run-tests --no-parallel --filter '$(ATTACKS)'
 	$(MAKE) interop
 
 # The suites whose names end in FaultTests, and what the configuration's faults are is not one of them. Their short form

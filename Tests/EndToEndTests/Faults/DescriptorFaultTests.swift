@@ -103,9 +103,15 @@ import Testing
             try await eventually("accept fails") {
                 siege.bridge.program.standardError.contains("cannot accept connections")
             }
-            let share = try await processorShare(of: siege, for: Campaign.pick(short: .seconds(1), full: .seconds(10)))
-            // A listener that tries again without a pause takes all that is left of a core.
-            #expect(share < usual + 0.15)
+            // A listener that tries again without a pause takes all that is left of a core, in every second. What else
+            // this machine does makes one second or another dear, but not each of them.
+            var shares: [Double] = []
+            repeat {
+                let time = Campaign.pick(short: Duration.seconds(1), full: .seconds(10))
+                shares.append(try await processorShare(of: siege, for: time))
+            } while shares.count < 8 && shares.allSatisfy { $0 >= usual + 0.15 }
+            let share = shares.min() ?? 1
+            #expect(share < usual + 0.15, "shares of a core, one after the other: \(shares)")
             try await siege.moreAnswers(50)
             try await setLimit(of: siege.bridge, 1024)
             try await onThread { waiting.expectAnswers() }
