@@ -38,6 +38,8 @@ struct BridgeSnapshot: Sendable {
             uptimeSeconds: Int((ContinuousClock.now - startedAt).components.seconds),
             connections: listener().openConnections,
             portals: portals.directory.count,
+            activity: StatusReport.ActivityPart(),
+            refusals: [],
             senders: senders.status,
             registry: registry.map(StatusReport.RegistryPart.init),
             installations: installations.map {
@@ -73,7 +75,8 @@ struct BridgeSnapshot: Sendable {
                         error: $0.error,
                         seconds: $0.seconds
                     )
-                }
+                },
+                brokers: []
             )
         )
     }

@@ -51,6 +51,8 @@ package struct StatusReport: Codable, Sendable {
         package var queuedBytes: Int
         package var parkedRecords: Int
         package var refusingTopics: [RefusingTopic]
+        /// Empty until librdkafka has told.
+        package var brokers: [BrokerPart]
     }
 
     package struct SendersPart: Codable, Sendable {
@@ -119,6 +121,9 @@ package struct StatusReport: Codable, Sendable {
     package var uptimeSeconds: Int
     package var connections: Int
     package var portals: Int
+    package var activity: ActivityPart
+    /// Those that occurred since the start, the latest first.
+    package var refusals: [RefusalPart]
     package var senders: SendersPart
     /// Absent: portals are in the file only.
     package var registry: RegistryPart?
