@@ -44,9 +44,11 @@ import Testing
         let report = try await oracle.verdict("outage")
         #expect(report.acknowledged == count && report.refused == 0 && report.unanswered == 0)
         #expect(segments >= Campaign.pick(short: 10, full: 200), "the journal spans many segments")
-        // Room for a machine that is busy with other tests; an answer that waited for Kafka would take seconds.
+        // Answers that waited for Kafka would take seconds, most of them. The slowest hundredth tells of this machine as
+        // much as of the bridge, so it is judged where the campaign is long and nothing else runs.
         let away = try #require(report.answerMilliseconds)
-        #expect(away.p99 < 4 * calm.p99 + 100)
+        #expect(away.p50 < 4 * calm.p50 + 100)
+        if Campaign.isFull { #expect(away.p99 < 4 * calm.p99 + 100) }
         #expect(most < 200)
         try await bridge.stop()
         Campaign.report(
