@@ -9,10 +9,10 @@ FROM_OUTSIDE := ^EndToEndTests\.
 FAULTS := ^(EndToEndTests|JournalTests|BridgeTests)\.[A-Za-z]*FaultTests/
 ATTACKS := ^EndToEndTests\.[A-Za-z]*FaultTests/
 
-.PHONY: help setup setup-tests run build test faults interop tsan bench format lint clean
+.PHONY: help setup setup-tests run build test faults interop chart-test chart-rendered image-test tsan bench format lint clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-15s %s\n", $$1, $$2}'
 
 setup: ## Install what building needs (librdkafka)
 	@Scripts/install-packages librdkafka-dev pkg-config
@@ -40,7 +40,7 @@ test: setup-tests lint ## Run all tests
 	B24_STRICT=1 Scripts/run-tests --filter '$(WITH_QUEUES)'
 	B24_STRICT=1 Scripts/run-tests --filter '$(FROM_OUTSIDE)' --skip '$(ATTACKS)'
 	B24_STRICT=1 Scripts/run-tests --no-parallel --filter '$(ATTACKS)'
-	$(MAKE) interop
+	$(MAKE) interop chart-test image-test
 
 # The suites whose names end in FaultTests, and what the configuration's faults are is not one of them. Their short form
 # is part of `make test`; here they run long, large and one after the other. Each scenario prints a line "fault: …".
@@ -53,6 +53,17 @@ faults: setup-tests ## Attack it for minutes: hostile clients, full disks, outag
 
 interop: setup-tests ## Read what the bridge sends with other implementations (aiokafka, CloudEvents SDK)
 	Tests/Interoperability/run
+
+chart-test: ## Check the Helm chart: lint, schemas, rendered examples, rules
+	@Scripts/install-packages python3-venv
+	Tests/Chart/run
+
+chart-rendered: ## Write the chart's rendered examples anew
+	@Scripts/install-packages python3-venv
+	Tests/Chart/run --write
+
+image-test: setup ## Run the release build in a minimal Debian, as the container image does
+	Tests/Image/run
 
 # librdkafka itself is not instrumented, so what it does is left out. Each room's tests have a process of their own: the
 # sanitizer itself gives up when one of many threads starts a process. The tests from outside say nothing here.
