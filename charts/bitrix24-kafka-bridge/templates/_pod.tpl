@@ -39,6 +39,10 @@ image: {{ include "bridge.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   {{- toYaml .Values.securityContext | nindent 2 }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 # What stopped it, in `kubectl describe pod`.
 terminationMessagePolicy: FallbackToLogsOnError
 env:
@@ -163,10 +167,6 @@ spec:
         periodSeconds: 2
         timeoutSeconds: 2
         failureThreshold: 2
-      {{- with .Values.resources }}
-      resources:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
       volumeMounts:
         - name: data
           mountPath: /var/lib/b24bridge
