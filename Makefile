@@ -17,8 +17,8 @@ help: ## List the targets
 setup: ## Install what building needs (librdkafka)
 	@Scripts/install-packages librdkafka-dev pkg-config
 
-setup-tests: setup ## Install what the tests need beside that (PHP, Python, slowhttptest, Chromium)
-	@Scripts/install-packages php-cli python3-venv kcat slowhttptest
+setup-tests: setup ## Install what the tests need beside that (PHP, Python, slowhttptest, HAProxy, NGINX, Chromium)
+	@Scripts/install-packages php-cli python3-venv kcat slowhttptest haproxy nginx-light
 	@Scripts/install-packages chromium || echo "Chromium cannot be installed: the install page's tests are skipped" >&2
 
 run: setup ## Build and start it with a Kafka of its own

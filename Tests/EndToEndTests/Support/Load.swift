@@ -4,7 +4,8 @@ import Synchronization
 
 /// Clients that post one event after the other on keep-alive connections and note what became of each.
 ///
-/// Client `c` posts as entity `c` modulo `keys`, numbered `c-0`, `c-1`, …; it never posts a number twice.
+/// Client `c` posts as entity `c` modulo `keys`, numbered `c-0`, `c-1`, …; it never posts a number twice. With `portals` it
+/// posts for portal `c` modulo their number, to the address that ends in that portal's member_id.
 final class Load: Sendable {
     struct Outcome: Sendable {
         /// Begun to send, whatever became of it.
@@ -43,13 +44,23 @@ final class Load: Sendable {
     private let limit: Int
     private let pause: TimeInterval
     private let reconnects: Bool
+    private let portals: [String]
 
     /// - Parameters:
     ///   - limit: events of each client.
     ///   - pause: of each client after each answer, in seconds.
     ///   - reconnects: each event comes on a connection of its own.
-    init(clients: Int, keys: Int, limit: Int = .max, pause: TimeInterval = 0, reconnects: Bool = false) {
+    ///   - portals: their member_ids; empty: the one of `SampleEvent`, whose address has no suffix.
+    init(
+        clients: Int,
+        keys: Int,
+        limit: Int = .max,
+        pause: TimeInterval = 0,
+        reconnects: Bool = false,
+        portals: [String] = []
+    ) {
         self.keys = keys
+        self.portals = portals
         self.limit = limit
         self.pause = pause
         self.reconnects = reconnects
@@ -73,6 +84,8 @@ final class Load: Sendable {
         var connection: HTTPClient?
         var connected = 0
         var number = 0
+        let portal = portals.isEmpty ? SampleEvent.portal : portals[client % portals.count]
+        let target = portals.isEmpty ? "/b24/events" : "/b24/events/\(portal)"
         while number < limit {
             let (port, isStopped) = state.withLock { ($0.port, $0.isStopped) }
             if isStopped { return }
@@ -93,7 +106,10 @@ final class Load: Sendable {
             state.withLock { _ = $0.outcome.sent.insert(name) }
             do {
                 let began = ContinuousClock.now
-                let answer = try open.post(SampleEvent.form(id: "\(client % keys)", number: name))
+                let answer = try open.post(
+                    SampleEvent.form(id: "\(client % keys)", number: name, portal: portal),
+                    to: target
+                )
                 let time = ContinuousClock.now - began
                 state.withLock { state in
                     if answer.status == 200 {
