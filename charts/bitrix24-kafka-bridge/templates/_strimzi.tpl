@@ -1,0 +1,104 @@
+{{/* The API that the cluster's Strimzi serves: v1 from 0.49 on, and alone from 1.0 on. */}}
+{{- define "bridge.strimziVersion" -}}
+{{- if and (.Capabilities.APIVersions.Has "kafka.strimzi.io/v1beta2") (not (.Capabilities.APIVersions.Has "kafka.strimzi.io/v1")) -}}
+kafka.strimzi.io/v1beta2
+{{- else -}}
+kafka.strimzi.io/v1
+{{- end }}
+{{- end }}
+
+{{/* A topic of config.kafka. Called with a list: the context, the key and the bridge's default. */}}
+{{- define "bridge.topicSetting" -}}
+{{- $value := get (index . 0).Values.config.kafka (index . 1) | default (index . 2) }}
+{{- if not (kindIs "string" $value) }}
+{{- fail (printf "config.kafka.%s must be a name in words for kafka.strimzi, which cannot look into files and variables; write it there, or set kafka.strimzi.enabled to false" (index . 1)) }}
+{{- end }}
+{{- $value }}
+{{- end }}
+{{- define "bridge.eventTopic" -}}
+{{- include "bridge.topicSetting" (list . "topic" "bitrix24.{entity}") }}
+{{- end }}
+{{- define "bridge.deadLetterTopic" -}}
+{{- include "bridge.topicSetting" (list . "deadLetterTopic" "bitrix24.dead-letter") }}
+{{- end }}
+{{- define "bridge.registryTopic" -}}
+{{- include "bridge.topicSetting" (list . "registryTopic" "bitrix24.bridge.portals") }}
+{{- end }}
+
+{{/* Entities that have a topic, as a YAML list: those named, else those of the subscriptions. */}}
+{{- define "bridge.entities" -}}
+{{- $entities := .Values.kafka.strimzi.topics.entities }}
+{{- if not $entities }}
+{{- $subscriptions := .Values.config.subscriptions | default dict }}
+{{- range prepend ($subscriptions.portals | default list) $subscriptions }}
+{{- $entities = concat $entities (.online | default list) (.offline | default list) }}
+{{- if .offline }}{{ $entities = append $entities "offline" }}{{ end }}
+{{- end }}
+{{- if not $entities }}
+{{- fail "kafka.strimzi.topics.entities is empty, and so are config.subscriptions: name the entities whose events you take, as [crm.deal, task], or the topics in kafka.strimzi.topics.names" }}
+{{- end }}
+{{- range $entities }}
+{{- if not (regexMatch "^[a-z0-9]+([.][a-z0-9]+)*$" .) }}
+{{- fail (printf "kafka.strimzi.topics.entities is empty, and config.subscriptions has the event code %s, whose entity the chart does not know: name the entities of all your events in kafka.strimzi.topics.entities" .) }}
+{{- end }}
+{{- end }}
+{{- /* An application's own events come without being bound, and what the catalog does not know is of the entity other. */}}
+{{- $entities = concat $entities (list "app" "other") }}
+{{- end }}
+{{- $entities | uniq | sortAlpha | toYaml }}
+{{- end }}
+
+{{/* Names of the topics that events lead to, as a YAML list. */}}
+{{- define "bridge.eventTopics" -}}
+{{- $names := .Values.kafka.strimzi.topics.names }}
+{{- if not $names }}
+{{- $template := include "bridge.eventTopic" . }}
+{{- $others := without (regexFindAll "[{][^}]*[}]" $template -1) "{entity}" }}
+{{- if $others }}
+{{- fail (printf "config.kafka.topic is %s, and the chart does not know what %s will stand for: name the topics in kafka.strimzi.topics.names" $template (first $others)) }}
+{{- end }}
+{{- if contains "{entity}" $template }}
+{{- range fromYamlArray (include "bridge.entities" .) }}
+{{- $names = append $names (replace "{entity}" . $template) }}
+{{- end }}
+{{- else }}
+{{- $names = list $template }}
+{{- end }}
+{{- end }}
+{{- range $names }}
+{{- if or (not (regexMatch "^[A-Za-z0-9._-]{1,249}$" .)) (eq . ".") (eq . "..") }}
+{{- fail (printf "kafka.strimzi: %s is no name that Kafka allows for a topic: letters, digits, '.', '_' and '-', at most 249" .) }}
+{{- end }}
+{{- end }}
+{{- $names | uniq | toYaml }}
+{{- end }}
+
+{{/* Name of a topic's object: the topic's own where Kubernetes allows it, else what is like it and a digest. Called with a
+list: the context and the topic. */}}
+{{- define "bridge.topicObjectName" -}}
+{{- $name := printf "%s-%s" (include "bridge.fullname" (index . 0)) (index . 1) }}
+{{- if and (regexMatch "^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$" $name) (le (len $name) 253) }}
+{{- $name }}
+{{- else }}
+{{- printf "%s-%s" (regexReplaceAll "[^a-z0-9]+" (lower $name) "-" | trunc 200 | trimSuffix "-") (sha256sum (index . 1) | trunc 8) }}
+{{- end }}
+{{- end }}
+
+{{/* Kafka's settings of a topic. YAML's large numbers become floating-point ones on their way through Helm. */}}
+{{- define "bridge.topicConfig" -}}
+{{- range $key, $value := . }}
+{{- if and (kindIs "float64" $value) (eq (floor $value) $value) }}
+{{ $key }}: {{ int64 $value }}
+{{- else }}
+{{ $key }}: {{ $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where the objects go, and to whom they belong. */}}
+{{- define "bridge.strimziMetadata" -}}
+namespace: {{ .Values.kafka.strimzi.namespace | default .Release.Namespace }}
+labels:
+  {{- include "bridge.componentLabels" (list . "kafka") | nindent 2 }}
+  strimzi.io/cluster: {{ required "kafka.strimzi.cluster is empty: give the name of the Kafka object" .Values.kafka.strimzi.cluster }}
+{{- end }}
