@@ -7,27 +7,20 @@ kafka.strimzi.io/v1
 {{- end }}
 {{- end }}
 
-{{/* A topic of config.kafka. Called with a list: the context, the key and the bridge's default. */}}
-{{- define "bridge.topicSetting" -}}
-{{- $value := get (index . 0).Values.config.kafka (index . 1) | default (index . 2) }}
-{{- if not (kindIs "string" $value) }}
-{{- fail (printf "config.kafka.%s must be a name in words for kafka.strimzi, which cannot look into files and variables; write it there, or set kafka.strimzi.enabled to false" (index . 1)) }}
-{{- end }}
-{{- $value }}
-{{- end }}
 {{- define "bridge.eventTopic" -}}
-{{- include "bridge.topicSetting" (list . "topic" "bitrix24.{entity}") }}
+{{- .Values.config.kafka.topic | default "bitrix24.{entity}" }}
 {{- end }}
 {{- define "bridge.deadLetterTopic" -}}
-{{- include "bridge.topicSetting" (list . "deadLetterTopic" "bitrix24.dead-letter") }}
+{{- .Values.config.kafka.deadLetterTopic | default "bitrix24.dead-letter" }}
 {{- end }}
 {{- define "bridge.registryTopic" -}}
-{{- include "bridge.topicSetting" (list . "registryTopic" "bitrix24.bridge.portals") }}
+{{- .Values.config.kafka.registryTopic | default "bitrix24.bridge.portals" }}
 {{- end }}
 
 {{/* Entities that have a topic, as a YAML list: those named, else those of the subscriptions. */}}
 {{- define "bridge.entities" -}}
 {{- $entities := .Values.kafka.strimzi.topics.entities }}
+{{- $named := list }}
 {{- if not $entities }}
 {{- $subscriptions := .Values.config.subscriptions | default dict }}
 {{- range prepend ($subscriptions.portals | default list) $subscriptions }}
@@ -38,12 +31,14 @@ kafka.strimzi.io/v1
 {{- fail "kafka.strimzi.topics.entities is empty, and so are config.subscriptions: name the entities whose events you take, as [crm.deal, task], or the topics in kafka.strimzi.topics.names" }}
 {{- end }}
 {{- range $entities }}
-{{- if not (regexMatch "^[a-z0-9]+([.][a-z0-9]+)*$" .) }}
+{{- /* As the bridge tells an event code from an entity (EventSelection). */}}
+{{- if ternary (contains ".on." (lower .)) (hasPrefix "on" (lower .)) (contains "." .) }}
 {{- fail (printf "kafka.strimzi.topics.entities is empty, and config.subscriptions has the event code %s, whose entity the chart does not know: name the entities of all your events in kafka.strimzi.topics.entities" .) }}
 {{- end }}
+{{- $named = append $named (lower .) }}
 {{- end }}
 {{- /* An application's own events come without being bound, and what the catalog does not know is of the entity other. */}}
-{{- $entities = concat $entities (list "app" "other") }}
+{{- $entities = concat $named (list "app" "other") }}
 {{- end }}
 {{- $entities | uniq | sortAlpha | toYaml }}
 {{- end }}
