@@ -13,6 +13,8 @@ import Testing
     {
         let rounds = Campaign.pick(short: 1, full: 5)
         try await RolloutScene.with(.init(kind: kind, retries: false), shutdownDelay: 1000) { scene in
+            let before = scene.homes()
+            #expect(before.values.allSatisfy { $0.count == 1 }, "each portal has one replica: \(before)")
             for _ in 0..<rounds {
                 for index in scene.replicas.indices {
                     try await scene.replicas[index].stop()
@@ -21,6 +23,7 @@ import Testing
                     try await scene.waitUntilUsed(index)
                 }
             }
+            try await scene.waitUntilAllAreHome(before)
             let outcome = try await scene.finish()
             #expect(outcome.lost == 0, "\(outcome.refused.prefix(5)) \(outcome.unanswered.prefix(5))")
             #expect(scene.receivedTwice == 0)
@@ -53,6 +56,7 @@ import Testing
                 try await scene.replicas[index].startAndListen()
                 try await scene.waitUntilUsed(index)
             }
+            try await scene.waitUntilAllAreHome(before)
             let outcome = try await scene.finish()
             #expect(outcome.lost == 0, "\(outcome.refused.prefix(5)) \(outcome.unanswered.prefix(5))")
             #expect(scene.faults(kills: rounds) == [])

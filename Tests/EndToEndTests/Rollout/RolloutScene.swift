@@ -61,7 +61,7 @@ struct RolloutScene {
             replicas: replicas,
             adminPorts: adminPorts
         )
-        try await scene.moreAnswers()
+        try await eventually("an event of each portal arrives") { scene.homes().count == portals.count }
         try await body(&scene)
     }
 
@@ -87,6 +87,15 @@ struct RolloutScene {
             homes(after: earlier).values.contains { $0.contains(name) }
         }
         try await moreAnswers()
+    }
+
+    /// Waits until the proxy chooses for every portal what it chose for it `before`.
+    func waitUntilAllAreHome(_ before: [String: Set<String>], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        try await eventually("every portal is back at its replica", sourceLocation: sourceLocation) {
+            let earlier = load.outcome.sent
+            try await moreAnswers()
+            return homes(after: earlier).allSatisfy { before[$0.key] == $0.value }
+        }
     }
 
     /// Ends sending, and waits until all that was answered 200 is in Kafka.
