@@ -2,6 +2,7 @@ internal import Bitrix24
 internal import CoreMetrics
 internal import Ingress
 internal import Journal
+internal import KafkaClient
 package import Metrics
 
 /// The metrics, made once. Counting costs an atomic addition.
@@ -117,6 +118,11 @@ package struct BridgeMetrics: Sendable {
         kafkaTokenFailures = counter("kafka_token_failures")
     }
 
+    static func tellBuild(version: String, factory: any MetricsFactory) {
+        let versions = [("version", version), ("librdkafka", Librdkafka.version)]
+        Meter(label: prefix + buildInfo, dimensions: versions, factory: factory).set(1)
+    }
+
     func answered(_ status: Int) { (answers[status] ?? otherAnswers).increment() }
 
     func refused(_ reason: RefusalReason) { refused[reason.rawValue]?.increment() }
@@ -195,6 +201,7 @@ package struct BridgeMetrics: Sendable {
         ("sender_list_failures_total", "Fetches of a list of Bitrix24's senders that failed."),
         ("sender_list_age_seconds", "Time since the list was fetched; +Inf: never."),
         ("sender_list_entries", "Networks on the list."),
+        (buildInfo, "1; the labels tell the version of the bridge and of librdkafka."),
         (registeredPortals, "Portals of the registry, by state."),
         ("registry_read", "1 when the registry of portals was read to its end since the start."),
         ("registry_unconfirmed", "Portals with changes made here that Kafka has not confirmed."),
@@ -203,11 +210,17 @@ package struct BridgeMetrics: Sendable {
     ]
     /// Metrics set from a snapshot at each scrape.
     package static let gauges = descriptions.map(\.name).filter {
-        !$0.hasSuffix("_total") && !histograms.contains($0) && !listGauges.contains($0) && $0 != registeredPortals
+        !$0.hasSuffix("_total") && !histograms.contains($0) && !listGauges.contains($0) && !registryGauges.contains($0)
+            && $0 != registeredPortals && $0 != buildInfo
     }
+    /// The same where there is a registry.
+    static let registryGauges = [
+        "registry_read", "registry_unconfirmed", "registry_owner", "registry_snapshot_age_seconds",
+    ]
     /// The same for each list of senders that the configuration names.
     static let listGauges = ["sender_list_age_seconds", "sender_list_entries"]
     /// A gauge for each state.
     static let registeredPortals = "registered_portals"
+    private static let buildInfo = "build_info"
     package static let histograms = ["answer_seconds", "journal_commit_seconds", "journal_sync_seconds"]
 }

@@ -60,6 +60,7 @@ package struct BridgeServices: Sendable {
         try validate(settings.producerConfiguration)
         let health = HealthModel()
         let metrics = BridgeMetrics(factory: surroundings.metrics)
+        BridgeMetrics.tellBuild(version: surroundings.version, factory: surroundings.metrics)
         let journals = try JournalPair(
             settings,
             fileSystem: surroundings.fileSystem,
@@ -166,7 +167,7 @@ package struct BridgeServices: Sendable {
             shipper: statusBox,
             fill: FillBox(),
             listener: { events.statistics },
-            gauges: BridgeGauges(factory: surroundings.metrics, lists: senders.lists),
+            gauges: BridgeGauges(factory: surroundings.metrics, lists: senders.lists, registry: registry != nil),
             startedAt: .now
         )
         let admin = HTTPListener(

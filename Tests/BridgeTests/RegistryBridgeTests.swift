@@ -53,6 +53,8 @@ import Testing
         try await RunningBridge.with { bridge in
             let status = try await bridge.status()
             #expect(status.registry == nil && bridge.bridge.registry == nil)
+            let metrics = try await bridge.get("/metrics").body
+            #expect(metrics.contains("b24bridge_ready 1") && !metrics.contains("regist"))
         }
     }
 }

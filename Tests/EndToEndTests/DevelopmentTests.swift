@@ -59,7 +59,10 @@ import Testing
         #expect(try await reader.waitForEnd() == .exit(0), "\(reader.standardError)")
         #expect(reader.standardOutput.contains(#""b24entityid":"4711""#), "\(reader.standardOutput)")
         let status = try #require(text.firstMatch(of: /http:\/\/127\.0\.0\.1:(\d+)\/\s/))
-        #expect(try await httpRequest("GET", "/", port: try #require(Int(status.1))).body.contains("<!doctype html>"))
+        let admin = try #require(Int(status.1))
+        #expect(try await httpRequest("GET", "/", port: admin).body.contains("<!doctype html>"))
+        let build = /\nb24bridge_build_info{librdkafka="\d+\.\d+\.\d+[^"]*",version="\d+\.\d+\.\d+[^"]*"} 1\n/
+        #expect(try await httpRequest("GET", "/metrics", port: admin).body.contains(build))
 
         program.send(SIGTERM)
         #expect(try await program.waitForEnd() == .exit(0), "\(program.standardError)")

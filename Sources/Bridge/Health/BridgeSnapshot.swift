@@ -155,15 +155,16 @@ struct BridgeGauges: Sendable {
     private let listMeters: [SenderList: [String: Meter]]
     private let portalMeters: [RegisteredPortal.State: Meter]
 
-    init(factory: any MetricsFactory, lists: [SenderList] = []) {
+    /// - Parameter registry: Whether there is one. Without it nothing is told of one, as 0 would look like a fault.
+    init(factory: any MetricsFactory, lists: [SenderList] = [], registry: Bool) {
         portalMeters = Dictionary(
-            uniqueKeysWithValues: RegisteredPortal.State.allCases.map {
+            uniqueKeysWithValues: (registry ? RegisteredPortal.State.allCases : []).map {
                 let label = BridgeMetrics.prefix + BridgeMetrics.registeredPortals
                 return ($0, Meter(label: label, dimensions: [("state", $0.rawValue)], factory: factory))
             }
         )
         meters = Dictionary(
-            uniqueKeysWithValues: BridgeMetrics.gauges.map {
+            uniqueKeysWithValues: (BridgeMetrics.gauges + (registry ? BridgeMetrics.registryGauges : [])).map {
                 ($0, Meter(label: BridgeMetrics.prefix + $0, factory: factory))
             }
         )
