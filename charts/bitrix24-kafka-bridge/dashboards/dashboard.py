@@ -14,6 +14,9 @@ SELECTION = 'namespace="$namespace",job="$job",pod=~"$replica"'
 RATE = "$__rate_interval"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS = 24
+# Of a portal, over all replicas: seconds since its last event, and its longest pause of the last 14 days.
+SILENCE = "(time() - max by (portal) (b24bridge_portal_last_event_timestamp_seconds))"
+LONGEST = "min by (portal) (b24bridge_portal_longest_silence_seconds)"
 
 
 def selected(expression: str) -> str:
@@ -119,8 +122,8 @@ ROWS: list[tuple[str, list[Panel]]] = [
              "max(b24bridge_journal_fill_ratio)", alarm=0.5),
         stat("Brokers up", "At the replica that sees the fewest.", "none", 'min(b24bridge_kafka_brokers{state="up"})',
              least=1),
-        stat("Silent portals", "Portals silent for longer than 1.5 times their longest pause; at the replica that knows most.",
-             "none", "max(b24bridge_portals_silent)", alarm=1),
+        stat("Silent portals", "Portals silent at all replicas for longer than 1.5 times their longest pause, and than an hour.",
+             "none", f"count({SILENCE} > clamp_min(1.5 * {LONGEST}, 3600)) or vector(0)", alarm=1),
     ]),
     ("Taking", [
         Panel("Events by origin", "Admitted events a second: online by an application's token, webhook by an outgoing "
@@ -209,19 +212,18 @@ ROWS: list[tuple[str, list[Panel]]] = [
     ("Portals", [
         Panel("By state", "Portals of the registry, by state. All replicas know the same.", "none",
               ("max by (state) (b24bridge_registered_portals)", "{{state}}"), stacked=True, decimals=0),
-        Panel("Known, silent, without series", "Portals known, those that are silent for longer than usual, and those that have "
-              "no series of their own.", "none", ("max(b24bridge_portals)", "known"),
-              ("max(b24bridge_portals_silent)", "silent"), ("max(b24bridge_portals_without_series)", "without series"),
-              decimals=0),
+        Panel("Known, silent, without series", "Portals known, those that a replica has not heard for longer than usual, though "
+              "another may, and those that have no series of their own.", "none", ("max(b24bridge_portals)", "known"),
+              ("b24bridge_portals_silent", "silent at {{pod}}"),
+              ("max(b24bridge_portals_without_series)", "without series"), decimals=0),
         Panel("Ten that call most", "Events a second of the ten portals that have most, over the time shown.", "reqps",
               ("topk(10, sum by (portal) (rate(b24bridge_portal_events_total[$__range])))", "{{portal}}"), kind="bargauge"),
         Panel("Twenty that are silent for longest", "Time since the last event of a portal, at any replica.", "s",
-              ("topk(20, time() - max by (portal) (b24bridge_portal_last_event_timestamp_seconds))", "{{portal}}"),
+              (f"topk(20, {SILENCE})", "{{portal}}"),
               kind="table", width=12, height=9),
         Panel("Nearest to their longest pause", "Silence now, as a multiple of the portal's longest pause of the last 14 days. "
               "The alert fires above 1.5.", "none",
-              ("topk(20, (time() - max by (portal) (b24bridge_portal_last_event_timestamp_seconds))"
-               " / min by (portal) (b24bridge_portal_longest_silence_seconds))", "{{portal}}"),
+              (f"topk(20, {SILENCE} / {LONGEST})", "{{portal}}"),
               kind="table", width=12, height=9, decimals=2),
         Panel("Waiting for their token", "Events that wait for their portal's application token, and their bytes, of 64 MiB.",
               "short", ("b24bridge_waiting_records", "records {{pod}}"), ("b24bridge_waiting_bytes", "bytes {{pod}}"),
