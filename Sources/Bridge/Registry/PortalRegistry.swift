@@ -38,9 +38,7 @@ package final class PortalRegistry: Sendable {
     package func portal(_ memberID: String) -> RegisteredPortal? { state.withLock { $0.registry.portal(memberID) } }
 
     package var memberIDs: [String] {
-        state.withLock { state in
-            state.registry.memberIDs.filter { state.registry.portal($0) != nil }
-        }
+        state.withLock { $0.registry.portalIDs }
     }
 
     /// Changes one portal, or makes it. `body` may set or clear parts. It is called once, on any thread and under the
@@ -226,6 +224,9 @@ package final class PortalRegistry: Sendable {
     package var entries: [RegistryEntry] {
         state.withLock { state in state.registry.memberIDs.compactMap { state.registry.known($0) } }
     }
+
+    /// The state of each portal that the application is or was installed on. Cheap: nothing is unpacked.
+    var applicationStates: [String: RegisteredPortal.State?] { state.withLock { $0.registry.applicationStates } }
 
     /// How many portals there are in each state, and how many changes are not confirmed.
     package func census() -> (states: [RegisteredPortal.State: Int], unconfirmed: Int) {

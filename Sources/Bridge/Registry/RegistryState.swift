@@ -1,7 +1,21 @@
 /// What one replica knows of the registry, and what of it Kafka has not confirmed. Pure: who reads the topic and who writes
 /// it tell it what they see.
 struct RegistryState {
-    private var packed: [String: PackedEntry] = [:]
+    /// An entry, and what is asked of all of them at once, so that it need not be unpacked for that.
+    private struct Kept {
+        let packed: PackedEntry
+        /// `nil`: it was taken out.
+        let state: RegisteredPortal.State?
+        let isWebhookOnly: Bool
+
+        init(_ entry: RegistryEntry) {
+            packed = PackedEntry(entry)
+            state = entry.isRemoved ? nil : entry.portal.state
+            isWebhookOnly = entry.portal.installation == nil && entry.portal.webhooks != nil
+        }
+    }
+
+    private var kept: [String: Kept] = [:]
     /// How many portals there are in each state; a state may stand there with 0.
     private(set) var states: [RegisteredPortal.State: Int] = [:]
     /// Changed here, and not confirmed.
@@ -23,10 +37,18 @@ struct RegistryState {
         return entry.portal
     }
 
-    func known(_ memberID: String) -> RegistryEntry? { packed[memberID]?.entry(memberID: memberID) }
+    func known(_ memberID: String) -> RegistryEntry? { kept[memberID]?.packed.entry(memberID: memberID) }
 
     /// Also of those that were taken out.
-    var memberIDs: some Collection<String> { packed.keys }
+    var memberIDs: some Collection<String> { kept.keys }
+
+    /// Of those that are there.
+    var portalIDs: [String] { kept.compactMap { $1.state == nil ? nil : $0 } }
+
+    /// Of each portal that is or was there; `nil`: it was taken out, or has outgoing webhooks only.
+    var applicationStates: [String: RegisteredPortal.State?] {
+        kept.mapValues { $0.isWebhookOnly ? nil : $0.state }
+    }
 
     // MARK: Changes made here
 
@@ -92,14 +114,14 @@ struct RegistryState {
         guard !isRead else { return [] }
         isRead = true
         let missing = unheard.subtracting(unconfirmed).filter { portal($0) != nil }
-        let isTopicEmpty = missing.count == packed.keys.count { portal($0) != nil && !unconfirmed.contains($0) }
+        let isTopicEmpty = missing.count == kept.keys.count { portal($0) != nil && !unconfirmed.contains($0) }
         unheard = []
         for memberID in missing {
             if unheardAre == .lost || isTopicEmpty {
                 behind.insert(memberID)
             } else {
-                if let state = portal(memberID)?.state { states[state, default: 0] -= 1 }
-                packed[memberID] = nil
+                if let state = kept[memberID]?.state { states[state, default: 0] -= 1 }
+                kept[memberID] = nil
                 version += 1
             }
         }
@@ -119,11 +141,11 @@ struct RegistryState {
     private mutating func merge(_ entry: RegistryEntry) -> Bool {
         if let stamp = entry.newestStamp { clock.observe(stamp) }
         var known = self.entry(entry.memberID)
-        let before = known
         guard known.merge(entry) else { return false }
-        if !before.isRemoved, !before.stamps.isEmpty { states[before.portal.state, default: 0] -= 1 }
-        if !known.isRemoved { states[known.portal.state, default: 0] += 1 }
-        packed[entry.memberID] = PackedEntry(known)
+        if let state = kept[entry.memberID]?.state { states[state, default: 0] -= 1 }
+        let kept = Kept(known)
+        if let state = kept.state { states[state, default: 0] += 1 }
+        self.kept[entry.memberID] = kept
         version += 1
         return true
     }
