@@ -19,11 +19,11 @@ package struct BridgeMetrics: Sendable {
     /// From the end of the request to the answer of an event that was taken.
     let answerTime: Timer
     let admitted: [String: Counter]
-    let refused: [String: Counter]
+    private let refused: [RefusalReason: ReasonCounter]
     let notEvents: [String: Counter]
     let repairedTexts: Counter
     let unknownEvents: Counter
-    let lost: [String: Counter]
+    private let lost: [LossReason: ReasonCounter]
     let deadLetters: [String: Counter]
     let deadLettersDropped: Counter
     let senderListFailures: [String: Counter]
@@ -77,6 +77,13 @@ package struct BridgeMetrics: Sendable {
         func counters(_ name: String, _ label: String, _ values: some Sequence<String>) -> [String: Counter] {
             Dictionary(uniqueKeysWithValues: values.map { ($0, counter(name, [(label, $0)])) })
         }
+        func reasons<Reason: RawRepresentable<String> & CaseIterable>(_ name: String) -> [Reason: ReasonCounter] {
+            Dictionary(
+                uniqueKeysWithValues: Reason.allCases.map {
+                    ($0, ReasonCounter(counter(name, [("reason", $0.rawValue)])))
+                }
+            )
+        }
         func timer(_ name: String) -> Timer { Timer(label: Self.prefix + name + "_seconds", factory: factory) }
 
         requests = counter("requests")
@@ -86,7 +93,7 @@ package struct BridgeMetrics: Sendable {
         otherAnswers = counter("answers", [("status", "other")])
         answerTime = timer("answer")
         admitted = counters("events_admitted", "origin", ["online", "webhook", "offline"])
-        refused = counters("requests_refused", "reason", RefusalReason.allCases.map(\.rawValue))
+        refused = reasons("requests_refused")
         notEvents = counters(
             "calls_not_events",
             "kind",
@@ -94,7 +101,7 @@ package struct BridgeMetrics: Sendable {
         )
         repairedTexts = counter("texts_repaired")
         unknownEvents = counter("events_unknown")
-        lost = counters("events_lost", "reason", LossReason.allCases.map(\.rawValue))
+        lost = reasons("events_lost")
         deadLetters = counters("dead_letters", "reason", DeadLetterReason.allCases.map(\.rawValue))
         deadLettersDropped = counter("dead_letters_dropped")
         senderListFailures = counters("sender_list_failures", "list", SenderList.allCases.map(\.rawValue))
@@ -125,9 +132,26 @@ package struct BridgeMetrics: Sendable {
 
     func answered(_ status: Int) { (answers[status] ?? otherAnswers).increment() }
 
-    func refused(_ reason: RefusalReason) { refused[reason.rawValue]?.increment() }
+    func refused(_ reason: RefusalReason) { refused[reason]?.increment() }
 
-    func lost(_ reason: LossReason) { lost[reason.rawValue]?.increment() }
+    /// Of an event that was not admitted.
+    func refused(_ reason: DeadLetterReason) {
+        if let reason = RefusalReason(rawValue: reason.rawValue) { refused(reason) }
+    }
+
+    func lost(_ reason: LossReason, events: Int = 1) { lost[reason]?.increment(by: events) }
+
+    /// What was refused or lost since the start, the latest first.
+    var refusals: [StatusReport.RefusalPart] {
+        let now = WallClock.now().milliseconds
+        let all = refused.map { ($0.rawValue, false, $1) } + lost.map { ($0.rawValue, true, $1) }
+        return all.compactMap { reason, isLost, counter -> (part: StatusReport.RefusalPart, at: Int64)? in
+            guard counter.count > 0 else { return nil }
+            let seconds = Int(max(0, now - counter.lastAt) / 1000)
+            let count = counter.count
+            return (.init(reason: reason, lost: isLost, count: count, lastSecondsAgo: seconds), counter.lastAt)
+        }.sorted { ($1.at, $0.part.reason) < ($0.at, $1.part.reason) }.map(\.part)
+    }
 
     /// What each metric means, for the exposition's HELP lines. Also those that are set from a snapshot at each scrape.
     package static let descriptions: [(name: String, text: String)] = [

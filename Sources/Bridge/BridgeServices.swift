@@ -158,6 +158,7 @@ package struct BridgeServices: Sendable {
             settings: settings,
             health: health,
             portals: portals,
+            metrics: metrics,
             senders: senders,
             registry: registry?.parts,
             installations: installations,

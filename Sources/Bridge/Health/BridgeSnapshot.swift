@@ -11,6 +11,7 @@ struct BridgeSnapshot: Sendable {
     let settings: BridgeSettings
     let health: HealthModel
     let portals: PortalStore
+    let metrics: BridgeMetrics
     let senders: SenderNetworks
     /// `nil`: there is no registry.
     let registry: RegistryParts?
@@ -39,7 +40,7 @@ struct BridgeSnapshot: Sendable {
             connections: listener().openConnections,
             portals: portals.directory.count,
             activity: StatusReport.ActivityPart(),
-            refusals: [],
+            refusals: metrics.refusals,
             senders: senders.status,
             registry: registry.map(StatusReport.RegistryPart.init),
             installations: installations.map {

@@ -102,7 +102,7 @@ final class InstallOutcomes: Sendable {
     }
 
     func waitingFileIsDamaged(_ name: String, records: Int) {
-        metrics.lost[BridgeMetrics.LossReason.diskFailure.rawValue]?.increment(by: Int64(records))
+        metrics.lost(.diskFailure, events: records)
         logger.error(
             "events that waited for their portal's application token are lost: their file is damaged; it was set aside",
             metadata: ["file": "\(name)", "events": "\(records)"]

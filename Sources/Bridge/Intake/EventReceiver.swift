@@ -168,7 +168,7 @@ final class EventReceiver: RequestHandler {
         _ digest: TokenDigest?,
         _ responder: Responder
     ) {
-        metrics.refused[reason.rawValue]?.increment()
+        metrics.refused(reason)
         let now = WallClock.now()
         writeDeadLetter(of: event, reason: reason, tokenDigest: digest, at: now, id: ids.next(at: now))
         answer(Answers.notAdmitted, responder)

@@ -48,7 +48,7 @@ struct WaitingJudge {
             )
             return admit(event, of: portal, receipt)
         case .refused(let refusal):
-            intake.metrics.refused[refusal.reason.rawValue]?.increment()
+            intake.metrics.refused(refusal.reason)
             return Result(records: deadLetter(of: event, refusal.reason, digest, receivedAt, id))
         case .awaitingToken: return nil
         case .unprovenPayment: return Result()
