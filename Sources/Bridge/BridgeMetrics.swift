@@ -218,6 +218,10 @@ package struct BridgeMetrics: Sendable {
         ("topics_refusing", "Topics that refuse records at this moment."),
         ("connections", "Open connections of the event listener."),
         ("portals", "Portals known."),
+        (
+            kafkaBrokers,
+            "Kafka's brokers by state: up: connected; down: not, although it should be. One that nothing is asked of is neither."
+        ),
         ("ready", "1 when events can be accepted and synced."),
         ("kafka_token_failures_total", "Requests for a token for Kafka (kafka.oauth) that failed."),
         ("kafka_token_seconds_left", "Time until the token for Kafka expires; +Inf: kafka.oauth is not set."),
@@ -235,12 +239,15 @@ package struct BridgeMetrics: Sendable {
     /// Metrics set from a snapshot at each scrape.
     package static let gauges = descriptions.map(\.name).filter {
         !$0.hasSuffix("_total") && !histograms.contains($0) && !listGauges.contains($0) && !registryGauges.contains($0)
-            && $0 != registeredPortals && $0 != buildInfo
+            && !labelled.contains($0)
     }
+    private static let labelled = [registeredPortals, kafkaBrokers, buildInfo]
     /// The same where there is a registry.
     static let registryGauges = [
         "registry_read", "registry_unconfirmed", "registry_owner", "registry_snapshot_age_seconds",
     ]
+    /// A gauge for each state of a connection.
+    static let kafkaBrokers = "kafka_brokers"
     /// The same for each list of senders that the configuration names.
     static let listGauges = ["sender_list_age_seconds", "sender_list_entries"]
     /// A gauge for each state.

@@ -14,6 +14,15 @@ extension BridgeSettings {
         )
     }
 
+    /// Of the one producer that tells how the brokers are: those beside it would tell the same.
+    var shipperProducerConfiguration: ProducerConfiguration {
+        var configuration = producerConfiguration
+        if configuration.properties[BrokerStates.property] == nil {
+            configuration.properties[BrokerStates.property] = "\(BrokerStates.interval)"
+        }
+        return configuration
+    }
+
     /// - Parameter purpose: tells the client from others of this replica, in the brokers' logs.
     package func consumerConfiguration(_ purpose: String, groupID: String) -> ConsumerConfiguration {
         ConsumerConfiguration(
@@ -83,7 +92,7 @@ extension BridgeSettings {
         singlesInterval: Duration? = nil
     ) -> ShipperSettings {
         ShipperSettings(
-            producer: producerConfiguration,
+            producer: shipperProducerConfiguration,
             parkAfter: kafka.parkAfter,
             maxRecordBytes: kafka.maxRecordBytes,
             deadLetterTopic: kafka.deadLetterTopic,

@@ -77,7 +77,7 @@ struct BridgeSnapshot: Sendable {
                         seconds: $0.seconds
                     )
                 },
-                brokers: []
+                brokers: status.brokers?.parts() ?? []
             )
         )
     }
@@ -116,6 +116,8 @@ struct BridgeSnapshot: Sendable {
             gauges.set("sender_list_entries", Double(known.networks?.count ?? 0), of: list)
         }
         set("ready", health.obstacles.isEmpty ? 1 : 0)
+        let brokers = status.brokers?.counts ?? (up: 0, down: 0)
+        gauges.setBrokers(up: brokers.up, down: brokers.down)
         setRegistryGauges()
     }
 
@@ -155,6 +157,7 @@ struct BridgeGauges: Sendable {
     private let meters: [String: Meter]
     private let listMeters: [SenderList: [String: Meter]]
     private let portalMeters: [RegisteredPortal.State: Meter]
+    private let brokerMeters: (up: Meter, down: Meter)
 
     /// - Parameter registry: Whether there is one. Without it nothing is told of one, as 0 would look like a fault.
     init(factory: any MetricsFactory, lists: [SenderList] = [], registry: Bool) {
@@ -164,6 +167,11 @@ struct BridgeGauges: Sendable {
                 return ($0, Meter(label: label, dimensions: [("state", $0.rawValue)], factory: factory))
             }
         )
+        func brokers(_ state: String) -> Meter {
+            let label = BridgeMetrics.prefix + BridgeMetrics.kafkaBrokers
+            return Meter(label: label, dimensions: [("state", state)], factory: factory)
+        }
+        brokerMeters = (brokers("up"), brokers("down"))
         meters = Dictionary(
             uniqueKeysWithValues: (BridgeMetrics.gauges + (registry ? BridgeMetrics.registryGauges : [])).map {
                 ($0, Meter(label: BridgeMetrics.prefix + $0, factory: factory))
@@ -183,6 +191,11 @@ struct BridgeGauges: Sendable {
     func set(_ name: String, _ value: Double) { meters[name]?.set(value) }
 
     func set(_ name: String, _ value: Double, of list: SenderList) { listMeters[list]?[name]?.set(value) }
+
+    func setBrokers(up: Int, down: Int) {
+        brokerMeters.up.set(Double(up))
+        brokerMeters.down.set(Double(down))
+    }
 
     func setPortals(_ state: RegisteredPortal.State, _ count: Double) { portalMeters[state]?.set(count) }
 }

@@ -38,7 +38,7 @@ extension StatusReport {
     package struct BrokerPart: Codable, Sendable, Equatable {
         /// `host:port`.
         package var name: String
-        /// Kafka's number of it.
+        /// Kafka's number of it. -1: an address of `kafka.bootstrapServers`, as long as the cluster has told of no brokers.
         package var id: Int
         /// librdkafka's word: `UP`, `DOWN`, `TRY_CONNECT`, `AUTH_REQ` and so on.
         package var state: String

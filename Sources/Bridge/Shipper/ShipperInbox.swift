@@ -11,6 +11,7 @@ final class ShipperInbox: Sendable {
         var resolutions: [AppendResolution] = []
         var stopDeadline: ContinuousClock.Instant?
         var brokersUnreachable: String?
+        var brokers: BrokerStates?
         var errand: (@Sendable (KafkaProducer) -> Void)?
     }
 
@@ -63,6 +64,9 @@ final class ShipperInbox: Sendable {
 
     var brokersUnreachable: String? { state.withLock { $0.brokersUnreachable } }
 
+    /// What librdkafka told last. `nil`: nothing yet.
+    var brokers: BrokerStates? { state.withLock { $0.brokers } }
+
     // MARK: The shipper's thread
 
     func attach(_ handle: ProducerWakeHandle) { state.withLock { $0.wakeHandle = handle } }
@@ -112,7 +116,9 @@ final class ShipperInbox: Sendable {
         case .brokersReachable:
             state.withLock { $0.brokersUnreachable = nil }
             logger.notice("Kafka brokers can be reached again")
-        case .fatal, .statistics: break
+        case .statistics(let json):
+            if let brokers = BrokerStates(statistics: json) { state.withLock { $0.brokers = brokers } }
+        case .fatal: break
         }
     }
 }

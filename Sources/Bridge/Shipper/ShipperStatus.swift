@@ -20,6 +20,7 @@ package struct ShipperStatus: Sendable {
     package var queuedBytes = 0
     package var refusingTopics: [RefusingTopic] = []
     package var brokersUnreachable: String?
+    package var brokers: BrokerStates?
     package var isRunning = false
     /// Nothing is under way or left to read, and each single parked record was tried: what is left waits for its topic.
     package var isAtRest = false

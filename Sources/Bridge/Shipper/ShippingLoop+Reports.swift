@@ -253,6 +253,7 @@ extension ShippingLoop {
         status.queuedRecords = inFlightRecords
         status.queuedBytes = inFlightBytes
         status.brokersUnreachable = inbox.brokersUnreachable
+        status.brokers = inbox.brokers
         status.isAtRest = isFinished && singles.isEachTried
         if !lanes.main.faults.isEmpty || !lanes.parked.faults.isEmpty || !status.refusingTopics.isEmpty {
             var topics = lanes.parked.faults.mapValues { ($0, true) }
