@@ -219,6 +219,23 @@ package struct BridgeMetrics: Sendable {
         ("connections", "Open connections of the event listener."),
         ("portals", "Portals known."),
         (
+            portalLastEvent,
+            "Unix time of the last event or confirmed offline row of the portal that this replica heard of, also in earlier runs."
+        ),
+        (
+            portalLongestSilence,
+            "Longest pause of the portal's events in the fourteen days up to the last one; from a week of them on."
+        ),
+        (portalEvents, "Events and confirmed offline rows of the portal."),
+        (
+            "portals_without_series",
+            "Portals that have no metrics of their own, as there are more than admin.portalMetrics; they are those heard of least lately."
+        ),
+        (
+            "portals_silent",
+            "Portals silent at this replica for longer than an hour and 1.5 times their longest silence. Another replica may hear them."
+        ),
+        (
             kafkaBrokers,
             "Kafka's brokers by state: up: connected; down: not, although it should be. One that nothing is asked of is neither."
         ),
@@ -241,13 +258,19 @@ package struct BridgeMetrics: Sendable {
         !$0.hasSuffix("_total") && !histograms.contains($0) && !listGauges.contains($0) && !registryGauges.contains($0)
             && !labelled.contains($0)
     }
-    private static let labelled = [registeredPortals, kafkaBrokers, buildInfo]
+    private static let labelled = [
+        registeredPortals, kafkaBrokers, buildInfo, portalLastEvent, portalLongestSilence,
+    ]
     /// The same where there is a registry.
     static let registryGauges = [
         "registry_read", "registry_unconfirmed", "registry_owner", "registry_snapshot_age_seconds",
     ]
     /// A gauge for each state of a connection.
     static let kafkaBrokers = "kafka_brokers"
+    /// Of single portals.
+    static let portalLastEvent = "portal_last_event_timestamp_seconds"
+    static let portalLongestSilence = "portal_longest_silence_seconds"
+    static let portalEvents = "portal_events_total"
     /// The same for each list of senders that the configuration names.
     static let listGauges = ["sender_list_age_seconds", "sender_list_entries"]
     /// A gauge for each state.

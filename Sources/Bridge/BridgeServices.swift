@@ -46,6 +46,7 @@ package struct BridgeServices: Sendable {
     let journal: Journal
     let parked: Journal
     let shipper: Shipper
+    let snapshot: BridgeSnapshot
     let signals: OfflineSignals
     package let health: HealthModel
     package let portals: PortalStore
@@ -98,7 +99,8 @@ package struct BridgeServices: Sendable {
                 return JournalFill(heldBytes: statistics.heldBytes, limitBytes: statistics.maxBytes).ratio
             }
         )
-        let rest = RESTServices(settings, keyring, signals, conditions, surroundings)
+        let activity = ActivityLedger()
+        let rest = RESTServices(settings, keyring, signals, conditions, activity, surroundings)
         let registry = RegistryServices(settings, keyring, portals, health, signals, surroundings) {
             await rest?.work($0)
         }
@@ -128,6 +130,7 @@ package struct BridgeServices: Sendable {
             deadLetterBudget: budget,
             parkingGate: gate,
             signals: signals,
+            activity: activity,
             metrics: metrics,
             logger: logger
         )
@@ -158,6 +161,7 @@ package struct BridgeServices: Sendable {
             settings: settings,
             health: health,
             portals: portals,
+            activity: activity,
             metrics: metrics,
             senders: senders,
             registry: registry?.parts,
@@ -169,6 +173,7 @@ package struct BridgeServices: Sendable {
             fill: FillBox(),
             listener: { events.statistics },
             gauges: BridgeGauges(factory: surroundings.metrics, lists: senders.lists, registry: registry != nil),
+            portalSeries: PortalSeries(limit: settings.admin.portalMetrics, factory: surroundings.metrics),
             startedAt: .now
         )
         let admin = HTTPListener(
@@ -197,6 +202,13 @@ package struct BridgeServices: Sendable {
         services += [
             admin, JournalService(journals: journals, logger: logger), shipper,
             FillWatch(snapshot: snapshot, logger: logger),
+            ActivityWatch(
+                ledger: activity,
+                file: ActivityFile(directory: settings.journal.directory, fileSystem: surroundings.fileSystem),
+                portals: portals,
+                arePortalsKnown: { registry?.parts.registry.isRead ?? true },
+                logger: logger
+            ),
         ]
         if let rest { services += [rest.service, rest.receptionWatch(journals.main)] }
         if let registry { services += registry.services }
@@ -226,6 +238,7 @@ package struct BridgeServices: Sendable {
         journal = journals.main
         parked = journals.parked
         self.shipper = shipper
+        self.snapshot = snapshot
         self.signals = signals
         self.health = health
         self.portals = portals

@@ -21,6 +21,7 @@ extension BridgeSettings {
         let admin = reader.section("admin")
         self.admin.host = Self.nonEmpty(admin, "host", self.admin.host, "name an address of this host")
         self.admin.port = admin.integer("port", default: self.admin.port, in: 0...65_535)
+        self.admin.portalMetrics = admin.integer("portalMetrics", default: self.admin.portalMetrics, in: 0...100_000)
         readKafka(kafka)
         readJournal(reader.section("journal"))
         readApplication(reader.section("application"))

@@ -24,6 +24,8 @@ package struct BridgeSettings: Sendable {
     package struct Admin: Sendable {
         package var host = "127.0.0.1"
         package var port = 9090
+        /// How many portals have metrics of their own, those heard of last.
+        package var portalMetrics = 1000
     }
 
     package struct Kafka: Sendable {

@@ -19,7 +19,9 @@ import Testing
         #expect(settings.http.installPath == "/b24/install")
         #expect(settings.http.maxBodyBytes == 1_048_576 && settings.http.requestTimeout == .seconds(10))
         #expect(settings.http.allowedNetworks.isEmpty && settings.http.trustedProxies.isEmpty)
-        #expect(settings.admin.host == "127.0.0.1" && settings.admin.port == 9090)
+        #expect(
+            settings.admin.host == "127.0.0.1" && settings.admin.port == 9090 && settings.admin.portalMetrics == 1000
+        )
         #expect(settings.kafka.bootstrapServers == "broker:9092")
         #expect(settings.kafka.mode == .structured && settings.kafka.maxRecordBytes == 900_000)
         #expect(settings.kafka.deadLetterTopic == "bitrix24.dead-letter" && settings.kafka.properties.isEmpty)
@@ -56,7 +58,7 @@ import Testing
             """
             http: {host: 127.0.0.1, port: 8081, path: /hook, maxBodyBytes: 512KiB, requestTimeout: 3s,
                    allowedNetworks: [10.0.0.0/8], trustedProxies: ["::1/128"], eventLoops: 3}
-            admin: {host: 0.0.0.0, port: 9091}
+            admin: {host: 0.0.0.0, port: 9091, portalMetrics: 0}
             kafka: {bootstrapServers: "a:1,b:2", topic: "x.{scope}", key: "{portal}", mode: binary, maxRecordBytes: 5000,
                     deadLetterTopic: dl, properties: {linger.ms: 7}, parkAfter: 5s}
             journal: {directory: /j, maxBytes: 1GiB, segmentBytes: 1MiB, sync: false, retain: 1h, parkedMaxBytes: 64MiB}
@@ -69,7 +71,7 @@ import Testing
         #expect(settings.http.port == 8081 && settings.http.path == "/hook" && settings.http.maxBodyBytes == 512 << 10)
         #expect(settings.http.allowedNetworks == ["10.0.0.0/8"] && settings.http.trustedProxies == ["::1/128"])
         #expect(settings.http.requestTimeout == .seconds(3) && settings.http.eventLoops == 3)
-        #expect(settings.admin.host == "0.0.0.0" && settings.admin.port == 9091)
+        #expect(settings.admin.host == "0.0.0.0" && settings.admin.port == 9091 && settings.admin.portalMetrics == 0)
         #expect(settings.kafka.mode == .binary && settings.kafka.properties == ["linger.ms": "7"])
         #expect(settings.kafka.maxRecordBytes == 5000 && settings.kafka.parkAfter == .seconds(5))
         #expect(
@@ -82,7 +84,7 @@ import Testing
     @Test func `all faults are told together, each with its key`() throws {
         let yaml = """
             http: {port: 99999, path: b24/, requestTimeout: 1x, allowedNetworks: [10.0.0.1/8], trustedProxies: [proxy]}
-            admin: {port: -1}
+            admin: {port: -1, portalMetrics: 100001}
             kafka: {topic: "x.{color}", key: "{", mode: both, maxRecordBytes: 1, deadLetterTopic: "a b"}
             journal: {maxBytes: 1, sync: maybe}
             replica: "a b"
@@ -93,7 +95,7 @@ import Testing
         let keys = Set(error?.faults.map(\.key) ?? [])
         let expected: Set<String> = [
             "http.port", "http.path", "http.requestTimeout", "http.allowedNetworks", "http.trustedProxies",
-            "admin.port",
+            "admin.port", "admin.portalMetrics",
             "kafka.topic", "kafka.key", "kafka.mode", "kafka.maxRecordBytes", "kafka.deadLetterTopic",
             "kafka.bootstrapServers", "journal.maxBytes", "journal.sync", "replica", "shutdownDelay", "surprise",
         ]

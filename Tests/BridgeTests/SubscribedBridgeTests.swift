@@ -114,6 +114,12 @@ import Testing
                 _ = try await stage.bridge.get("/metrics")
                 return stage.bridge.metric("offline_rows_held") == 0 && stage.bridge.metric("offline_lag_seconds") == 0
             }
+            // They are what the portal did lately as well.
+            try await wait(for: "the rows beside the events that were pushed") {
+                try await stage.bridge.get("/metrics").body.contains(
+                    /b24bridge_portal_events_total\{portal="[^"]+"\} (7|8|9)\n/
+                )
+            }
         }
     }
 

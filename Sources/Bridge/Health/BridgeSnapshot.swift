@@ -11,6 +11,7 @@ struct BridgeSnapshot: Sendable {
     let settings: BridgeSettings
     let health: HealthModel
     let portals: PortalStore
+    let activity: ActivityLedger
     let metrics: BridgeMetrics
     let senders: SenderNetworks
     /// `nil`: there is no registry.
@@ -24,6 +25,7 @@ struct BridgeSnapshot: Sendable {
     let fill: FillBox
     let listener: @Sendable () -> ListenerStatistics
     let gauges: BridgeGauges
+    let portalSeries: PortalSeries
     let startedAt: ContinuousClock.Instant
 
     func report() -> StatusReport {
@@ -39,7 +41,7 @@ struct BridgeSnapshot: Sendable {
             uptimeSeconds: Int((ContinuousClock.now - startedAt).components.seconds),
             connections: listener().openConnections,
             portals: portals.directory.count,
-            activity: StatusReport.ActivityPart(),
+            activity: activityPart,
             refusals: metrics.refusals,
             senders: senders.status,
             registry: registry.map(StatusReport.RegistryPart.init),
@@ -118,7 +120,32 @@ struct BridgeSnapshot: Sendable {
         set("ready", health.obstacles.isEmpty ? 1 : 0)
         let brokers = status.brokers?.counts ?? (up: 0, down: 0)
         gauges.setBrokers(up: brokers.up, down: brokers.down)
+        setPortalGauges()
         setRegistryGauges()
+    }
+
+    private var activityPart: StatusReport.ActivityPart {
+        let rate = activity.rate
+        return StatusReport.ActivityPart(
+            eventsPerSecond: rate.mean,
+            lastMinute: rate.seconds,
+            silentPortals: silentPortals(activity.portals, portals.directory)
+        )
+    }
+
+    private func setPortalGauges() {
+        let (directory, heard) = (portals.directory, activity.portals)
+        gauges.set("portals_silent", Double(silentPortals(heard, directory)))
+        let without = portalSeries.set(
+            directory.memberIDs.lazy.filter { directory[$0]?.isHeard ?? false }.map { ($0, heard[$0]) }
+        )
+        gauges.set("portals_without_series", Double(without))
+    }
+
+    /// Of those that are known.
+    private func silentPortals(_ heard: [String: PortalActivity], _ directory: PortalDirectory) -> Int {
+        let now = WallClock.now().milliseconds
+        return heard.count { $1.isSilent(at: now) && directory[$0]?.isHeard ?? false }
     }
 
     private func setRegistryGauges() {

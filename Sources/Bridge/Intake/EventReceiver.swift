@@ -16,6 +16,7 @@ final class EventReceiver: RequestHandler {
     let metrics: BridgeMetrics
     private var appender: JournalAppender?
     private var pending = PendingAnswers()
+    private let tally: ActivityTally
     private var portals: PortalDirectory = .empty
     private var portalsVersion = 0
     /// `nil`: everybody may send.
@@ -37,6 +38,7 @@ final class EventReceiver: RequestHandler {
         self.context = context
         self.installations = installations
         metrics = context.metrics
+        tally = context.activity.makeTally()
         let settings = context.settings
         normalizer = Normalizer(
             topic: settings.kafka.topic,
@@ -291,6 +293,7 @@ final class EventReceiver: RequestHandler {
     /// Called on the event loop, once for each commit that this loop took part in.
     private func settle(_ resolution: AppendResolution) {
         let now = NIODeadline.now()
+        let moment = WallClock.now().milliseconds
         while let entry = pending.next(through: resolution.through) {
             switch (entry, resolution.outcome) {
             case (.deadLetter(let letter), .committed): metrics.deadLetters[letter.reason.rawValue]?.increment()
@@ -298,6 +301,7 @@ final class EventReceiver: RequestHandler {
                 context.deadLetterBudget.release(letter.bytes, portal: letter.portal)
                 context.droppedLetters.add(.journal)
             case (.answer(let answer), .committed):
+                tally.heard(answer.memberID, at: moment)
                 if let call = answer.followUp?.call {
                     putFollowUp(call, then: answer.responder)
                     continue

@@ -15,6 +15,7 @@ struct IntakeContext: Sendable {
     let droppedLetters: DroppedLetters
     let parkingGate: ParkingGate
     private let signals: OfflineSignals
+    let activity: ActivityLedger
     private let wakeUp = EventSelection.wakeUpType
     let metrics: BridgeMetrics
     let logger: Logger
@@ -27,6 +28,7 @@ struct IntakeContext: Sendable {
         deadLetterBudget: DeadLetterBudget,
         parkingGate: ParkingGate,
         signals: OfflineSignals,
+        activity: ActivityLedger = ActivityLedger(),
         metrics: BridgeMetrics,
         logger: Logger
     ) throws(AddressRangeError) {
@@ -39,6 +41,7 @@ struct IntakeContext: Sendable {
         droppedLetters = DroppedLetters(counter: metrics.deadLettersDropped, budget: deadLetterBudget, logger: logger)
         self.parkingGate = parkingGate
         self.signals = signals
+        self.activity = activity
         self.metrics = metrics
         self.logger = logger
     }

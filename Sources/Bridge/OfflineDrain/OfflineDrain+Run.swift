@@ -134,6 +134,7 @@ extension OfflineDrain {
             pace: pace,
             ledger: ledger,
             metrics: metrics,
+            didConfirm: didConfirm,
             now: now,
             logger: logger,
             writer: OfflineRowWriter(settings, memberID: memberID, domain: portal.installation?.domain ?? ""),

@@ -53,6 +53,8 @@ package final class OfflineDrain: Sendable {
     let conditions: OfflineConditions
     let metrics: OfflineMetrics
     let pace: OfflinePace
+    /// Called for a portal of whose rows Kafka has confirmed so many.
+    let didConfirm: (@Sendable (_ memberID: String, _ rows: Int) -> Void)?
     /// Milliseconds since 1970.
     let now: @Sendable () -> Int64
     let logger: Logger
@@ -69,6 +71,7 @@ package final class OfflineDrain: Sendable {
         metrics: OfflineMetrics = OfflineMetrics(factory: NOOPMetricsHandler.instance),
         pace: OfflinePace? = nil,
         didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)? = nil,
+        didConfirm: (@Sendable (_ memberID: String, _ rows: Int) -> Void)? = nil,
         now: @escaping @Sendable () -> Int64 = { WallClock.now().milliseconds },
         logger: Logger
     ) {
@@ -80,6 +83,7 @@ package final class OfflineDrain: Sendable {
         self.conditions = conditions
         self.metrics = metrics
         self.pace = pace
+        self.didConfirm = didConfirm
         self.now = now
         self.logger = logger
         sender = OfflineSender(OfflineSender.Settings(settings, didDeliver: didDeliver), logger: logger)

@@ -208,6 +208,7 @@ extension OfflineTurn {
         let delivered = tally.delivered - before.delivered
         let deadLettered = tally.deadLettered - before.deadLettered
         metrics.delivered(delivered)
+        if delivered > 0 { didConfirm?(memberID, delivered) }
         metrics.deadLettered(deadLettered)
         metrics.recovered(tally.recovered - before.recovered)
         ledger.change(memberID) { standing in

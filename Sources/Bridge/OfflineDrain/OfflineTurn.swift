@@ -21,6 +21,7 @@ struct OfflineTurn {
     let pace: OfflinePace
     let ledger: OfflineLedger
     let metrics: OfflineMetrics
+    let didConfirm: (@Sendable (_ memberID: String, _ rows: Int) -> Void)?
     /// Milliseconds since 1970.
     let now: @Sendable () -> Int64
     let logger: Logger

@@ -1,4 +1,5 @@
 internal import AsyncHTTPClient
+internal import Bitrix24
 internal import Bitrix24REST
 internal import CoreMetrics
 internal import Journal
@@ -19,6 +20,7 @@ struct RESTServices: Sendable {
     private let keyring: Keyring
     private let http: HTTPClient
     private let signals: OfflineSignals
+    private let activity: ActivityLedger
     private let didDeliver: (@Sendable (borrowing DeliveryReport) -> Void)?
     private let logger: Logger
 
@@ -28,6 +30,7 @@ struct RESTServices: Sendable {
         _ keyring: Keyring,
         _ signals: OfflineSignals,
         _ conditions: OfflineConditions,
+        _ activity: ActivityLedger,
         _ surroundings: BridgeServices.Surroundings
     ) {
         guard settings.application.isConfigured, settings.keepsRegistry else { return nil }
@@ -35,6 +38,7 @@ struct RESTServices: Sendable {
         self.keyring = keyring
         self.signals = signals
         self.conditions = conditions
+        self.activity = activity
         metrics = RESTWorkMetrics(factory: surroundings.metrics)
         offlineMetrics = OfflineMetrics(factory: surroundings.metrics)
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings.restSettings.httpConfiguration)
@@ -55,6 +59,7 @@ struct RESTServices: Sendable {
             conditions: conditions,
             metrics: offlineMetrics,
             didDeliver: didDeliver,
+            didConfirm: { [activity] in activity.heard($0, $1, at: WallClock.now().milliseconds) },
             logger: logger
         )
         self.drain.set(drain)

@@ -80,7 +80,7 @@ struct ServeCommand: AsyncParsableCommand {
         for name in loaded.unusedEnvironment {
             logger.warning("an environment variable names no key of the configuration", metadata: ["name": "\(name)"])
         }
-        let registry = MetricsRegistry.forBridge()
+        let registry = MetricsRegistry.forBridge(portals: loaded.settings.admin.portalMetrics)
         var surroundings = BridgeServices.Surroundings(
             version: BridgeVersion.current,
             environment: ProcessInfo.processInfo.environment,
@@ -165,8 +165,10 @@ extension BridgeSettings {
 
 extension MetricsRegistry {
     /// A registry that knows what the bridge's metrics mean.
-    static func forBridge() -> MetricsRegistry {
-        let registry = MetricsRegistry()
+    ///
+    /// - Parameter portals: how many of them have series of their own. Nothing else has so many.
+    static func forBridge(portals: Int) -> MetricsRegistry {
+        let registry = MetricsRegistry(maxLabelSets: max(1000, portals))
         for (name, text) in BridgeMetrics.descriptions + RESTWorkMetrics.descriptions + OfflineMetrics.descriptions {
             registry.help(BridgeMetrics.prefix + name, text)
         }

@@ -58,6 +58,10 @@ import Testing
             #expect(bridge.metric("events_awaiting_token_total") >= 43)
             #expect(bridge.metric("events_admitted_total", [("origin", "online")]) == 121)
             try await bridge.expectSums()
+            try await wait(for: "them among what the portal did") {
+                _ = try await bridge.get("/metrics")
+                return bridge.metric("portal_events_total", [("portal", portal)]) == 121
+            }
             // From now on they go straight on.
             try await wait(for: "an empty waiting room") {
                 try await bridge.status().installations?.waitingRecords == 0

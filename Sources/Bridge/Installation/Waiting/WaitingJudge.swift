@@ -18,6 +18,8 @@ struct WaitingJudge {
     private var form = BracketForm()
     private var record = EventRecord()
     private(set) var admitted = 0
+    /// When the last of those that were admitted was received, in milliseconds since 1970.
+    private(set) var admittedAt: Int64 = 0
 
     init(intake: IntakeContext, portals: PortalDirectory) {
         self.intake = intake
@@ -79,6 +81,7 @@ struct WaitingJudge {
         }
         intake.signalWakeUp(event, origin: receipt.origin)
         admitted += 1
+        admittedAt = receipt.receivedAt.milliseconds
         intake.metrics.admitted[receipt.origin.rawValue]?.increment()
         return result
     }

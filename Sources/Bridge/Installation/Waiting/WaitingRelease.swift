@@ -41,7 +41,9 @@ struct WaitingRelease: Service, CustomStringConvertible {
             while let file = room.first(of: memberID), !Task.isCancelled {
                 do {
                     let payloads = try await room.payloads(of: file)
+                    let before = judge.admitted
                     guard await goOn(payloads, &judge) else { return }
+                    intake.activity.heard(memberID, judge.admitted - before, at: judge.admittedAt)
                     try await room.remove(file, of: memberID)
                     count += payloads.count
                 } catch {
