@@ -20,13 +20,9 @@ enum Chromium {
     ) async throws -> Value {
         let directory = try TemporaryDirectory()
         let arguments =
-            [
-                try #require(path), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                "--no-first-run", "--disable-background-networking", "--disable-component-update",
-                "--disable-extensions",
-                // The stage looks into the frame, which is of another origin.
-                "--disable-web-security", "--user-data-dir=\(directory.path)",
-            ] + (virtualSeconds.map { ["--virtual-time-budget=\($0 * 1000)", "--dump-dom"] } ?? []) + [address]
+            // The stage looks into the frame, which is of another origin.
+            try arguments(directory) + ["--disable-web-security"]
+            + (virtualSeconds.map { ["--virtual-time-budget=\($0 * 1000)", "--dump-dom"] } ?? []) + [address]
         let process = try start(arguments)
         do {
             let value = try await body()
@@ -38,13 +34,26 @@ enum Chromium {
         }
     }
 
+    static func arguments(_ directory: TemporaryDirectory) throws -> [String] {
+        [
+            try #require(path), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+            "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-extensions",
+            "--user-data-dir=\(directory.path)",
+        ]
+    }
+
     /// In a group of its own, so that its many helpers end with it.
-    private static func start(_ arguments: [String]) throws -> pid_t {
+    ///
+    /// - Parameter descriptors: become those from 3 on, in their order. Above 10.
+    static func start(_ arguments: [String], passing descriptors: [CInt] = []) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         for descriptor in Int32(0)...2 {
             posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
+        }
+        for (index, descriptor) in descriptors.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, descriptor, CInt(3 + index))
         }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -61,7 +70,7 @@ enum Chromium {
         // Without the descriptors of this process: for the other side, a socket that lives on in a browser is never closed. And
         // it ends when this process does, however that comes.
         let shell = """
-            for file in /proc/self/fd/*; do number=${file##*/}; [ "$number" -gt 2 ] && eval "exec $number>&-"; done
+            for file in /proc/self/fd/*; do number=${file##*/}; [ "$number" -gt \(2 + descriptors.count) ] && eval "exec $number>&-"; done
             "$@" & browser=$!
             while kill -0 $PPID && kill -0 $browser; do sleep 1; done
             kill -9 $browser
@@ -77,7 +86,7 @@ enum Chromium {
         return identifier
     }
 
-    private static func end(_ process: pid_t) async throws {
+    static func end(_ process: pid_t) async throws {
         kill(-process, SIGKILL)
         try await wait(for: "the browser to end") { waitpid(process, nil, WNOHANG) != 0 }
     }
