@@ -19,7 +19,7 @@ setup: ## Install what building needs (librdkafka)
 
 setup-tests: setup ## Install what the tests need beside that (PHP, Python, slowhttptest, HAProxy, NGINX, Chromium)
 	@Scripts/install-packages php-cli python3-venv kcat slowhttptest haproxy nginx-light
-	@Scripts/install-packages chromium || echo "Chromium cannot be installed: the install page's tests are skipped" >&2
+	@Scripts/install-packages chromium || echo "Chromium cannot be installed: the tests of the pages are skipped" >&2
 
 run: setup ## Build and start it with a Kafka of its own
 	$(SWIFT) build -c release --product b24bridge

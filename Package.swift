@@ -73,7 +73,11 @@ let package = Package(
                 nioFoundationCompat,
                 nioHTTP1, nioPosix, unixSignals,
             ],
-            resources: [.embedInCode("Installation/Page/install-page.html")],
+            resources: [
+                .embedInCode("Installation/Page/install-page.html"), .embedInCode("Health/Page/status.css"),
+                .embedInCode("Health/Page/status.js"), .embedInCode("Health/Page/ready.svg"),
+                .embedInCode("Health/Page/not-ready.svg"),
+            ],
             swiftSettings: settings
         ),
         // Stand-ins that ship with the product: the queue server of Bitrix24 and the proof that nothing was lost.

@@ -184,6 +184,7 @@ package struct BridgeServices: Sendable {
                 AdminResponder(
                     health: health,
                     report: { snapshot.report() },
+                    portals: { snapshot.portals(matching: $0, limit: $1) },
                     metrics: {
                         snapshot.setGauges()
                         if let registry { rest?.setGauges(registry.parts.registry) }

@@ -8,15 +8,21 @@ internal import NIOHTTP1
 final class AdminResponder: RequestHandler {
     private let health: HealthModel
     private let report: @Sendable () -> StatusReport
+    private let portals: @Sendable (_ find: String, _ limit: Int) -> PortalPage
     private let metrics: @Sendable () -> [UInt8]
+
+    /// Of `/status/portals`, where the request names no number or one beyond.
+    static let portalLimit = (usual: 100, most: 1000)
 
     init(
         health: HealthModel,
         report: @escaping @Sendable () -> StatusReport,
+        portals: @escaping @Sendable (_ find: String, _ limit: Int) -> PortalPage,
         metrics: @escaping @Sendable () -> [UInt8]
     ) {
         self.health = health
         self.report = report
+        self.portals = portals
         self.metrics = metrics
     }
 
@@ -28,12 +34,12 @@ final class AdminResponder: RequestHandler {
     }
 
     func handle(_ request: borrowing Request, _ responder: Responder) {
-        responder.respond(response(to: String(request.head.path)))
+        responder.respond(response(to: String(request.head.path), String(request.head.query ?? "")))
     }
 
     func refused(_ refusal: Refusal) {}
 
-    private func response(to path: String) -> Response {
+    private func response(to path: String, _ query: String) -> Response {
         switch path {
         case "/livez": return Response(status: .ok, text: "alive")
         case "/readyz":
@@ -47,18 +53,35 @@ final class AdminResponder: RequestHandler {
                 contentType: "text/plain; version=0.0.4; charset=utf-8",
                 body: ByteBuffer(bytes: metrics())
             )
-        case "/status":
-            guard let json = try? report().json else {
-                return Response(status: .internalServerError, text: "the status could not be written as JSON")
-            }
-            return Response(status: .ok, contentType: "application/json", body: ByteBuffer(data: json))
+        case "/status": return json(report())
+        case "/status/portals":
+            let limit = PageQuery.value(of: "limit", in: query).flatMap { Int($0) } ?? Self.portalLimit.usual
+            return json(portals(Self.find(query), min(max(limit, 0), Self.portalLimit.most)))
         case "/":
-            return Response(
-                status: .ok,
-                contentType: "text/html; charset=utf-8",
-                body: ByteBuffer(string: StatusPage.html(report()))
-            )
-        default: return .notFound
+            let find = Self.find(query)
+            return StatusPage(report(), portals: portals(find, StatusPage.limit), find: find).response
+        default: return StatusPage.assets[path] ?? .notFound
         }
+    }
+
+    /// What is looked for, within bounds. Empty: anything.
+    private static func find(_ query: String) -> String {
+        let text = PageQuery.value(of: "find", in: query) ?? ""
+        return String(String.UnicodeScalarView(text.unicodeScalars.prefix(StatusPage.longestFind)))
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private func json(_ value: some Encodable) -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        guard let json = try? encoder.encode(value) else {
+            return Response(status: .internalServerError, text: "the status could not be written as JSON")
+        }
+        return Response(
+            status: .ok,
+            contentType: "application/json",
+            body: ByteBuffer(data: json),
+            headers: StatusPage.guarding
+        )
     }
 }

@@ -1,5 +1,4 @@
 internal import Bitrix24
-package import Foundation
 internal import Ingress
 internal import Journal
 internal import KafkaClient
@@ -134,14 +133,6 @@ package struct StatusReport: Codable, Sendable {
     package var journal: JournalPart
     package var parked: JournalPart
     package var kafka: KafkaPart
-
-    package var json: Data {
-        get throws {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return try encoder.encode(self)
-        }
-    }
 }
 
 extension StatusReport.RegistryPart {
