@@ -47,6 +47,14 @@ def promtool(*words: str, **options: object) -> subprocess.CompletedProcess:
     return subprocess.run(["promtool", *words], text=True, capture_output=True, **options)
 
 
+def bridge() -> str:
+    if not BRIDGE.exists():
+        if STRICT:
+            raise AssertionError(f"{BRIDGE} is missing: swift build")
+        raise unittest.SkipTest(f"{BRIDGE} is missing: swift build")
+    return str(BRIDGE)
+
+
 def rule(**settings: object) -> dict:
     """The spec of the PrometheusRule, for the series of the unit tests."""
     settings = {"enabled": True, "selector": {"job": "bridge", "namespace": "bitrix24"}, **settings}
@@ -177,6 +185,39 @@ class AlertTests(unittest.TestCase):
         self.assertIn("B24BridgeNoEvent", refusal(values(prometheusRule={"overrides": {"B24BridgeNoEvent": {}}})))
 
 
+class RunbookTests(unittest.TestCase):
+    def setUp(self) -> None:
+        self.text = (CHART / "RUNBOOK.md").read_text()
+
+    def test_each_link_leads_to_a_section(self) -> None:
+        sections = {name.lower() for name in re.findall(r"^## (\w+)$", self.text, re.MULTILINE)}
+        self.assertEqual(set(re.findall(r"\]\(#(\w+)\)", self.text)) - sections, set())
+        for file in re.findall(r"\]\(([^#)]+)\)", self.text):
+            self.assertTrue((CHART / file).exists(), file)
+
+    def test_each_panel_that_it_names_is_in_the_dashboard(self) -> None:
+        titles = " ".join(panel["title"] for panel in dashboard()["panels"])
+        for line in re.findall(r"dashboard's (?:panel )?([^.;:]*)", self.text.replace("\n", " ")):
+            for name in re.findall(r'"([^"]+)"', line):
+                self.assertIn(name, titles)
+
+    def test_each_command_exists_with_its_options(self) -> None:
+        commands = re.findall(r"\bb24(?:bridge)? ((?:[a-z-]+ ?)+[^`#\n|<]*)", self.text)
+        self.assertGreater(len(commands), 40)
+        known: dict[str, str] = {}
+        for command in commands:
+            words = command.split()
+            names = [word for word in words[:2] if re.fullmatch("[a-z-]+", word) and not word.startswith("-")]
+            name = " ".join(names)
+            if name not in known:
+                help_ = subprocess.run([bridge(), *names, "--help"], text=True, capture_output=True)
+                self.assertEqual(help_.returncode, 0, f"{command}\n{help_.stderr}")
+                known[name] = help_.stdout
+            for option in re.findall(r"(?<!\S)--[a-z0-9-]+", command):
+                with self.subTest(command):
+                    self.assertRegex(known[name], rf"\s{option}\b")
+
+
 class DashboardTests(unittest.TestCase):
     def test_the_json_is_what_the_description_says(self) -> None:
         written = subprocess.run([sys.executable, str(CHART / "dashboards" / "dashboard.py")], check=True, text=True,
@@ -185,9 +226,8 @@ class DashboardTests(unittest.TestCase):
                          "write it anew: cd charts/bitrix24-kafka-bridge/dashboards && ./dashboard.py > b24bridge.json")
 
     def test_the_configmap_has_it_under_the_sidecars_label(self) -> None:
-        configmap = one(render(values(dashboard={"enabled": True, "namespace": "monitoring"})), "ConfigMap",
+        configmap = one(render(values(dashboard={"enabled": True})), "ConfigMap",
                         "bridge-bitrix24-kafka-bridge-dashboard")
-        self.assertEqual(configmap["metadata"]["namespace"], "monitoring")
         self.assertEqual(configmap["metadata"]["labels"]["grafana_dashboard"], "1")
         self.assertEqual(json.loads(configmap["data"]["b24bridge.json"]), dashboard())
 
@@ -260,10 +300,6 @@ class Exposition:
 @functools.cache
 def exposition() -> Exposition:
     """Of a bridge that is an application with a registry, offline queues and lists of senders, and took one event."""
-    if not BRIDGE.exists():
-        if STRICT:
-            raise AssertionError(f"{BRIDGE} is missing: swift build")
-        raise unittest.SkipTest(f"{BRIDGE} is missing: swift build")
     settings = {
         "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "ADMIN_PORT": "0",
         "HTTP_ALLOWED_NETWORKS": "127.0.0.0/8,bitrix24-world,bitrix24-russia",
@@ -275,7 +311,7 @@ def exposition() -> Exposition:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("B24_")}
     environment |= {f"B24_{name}": value for name, value in settings.items()}
     with tempfile.TemporaryDirectory() as folder, open(Path(folder, "log"), "w+") as log:
-        process = subprocess.Popen([BRIDGE, "serve", "--dev", "--log-format", "json"], env=environment, cwd=folder,
+        process = subprocess.Popen([bridge(), "serve", "--dev", "--log-format", "json"], env=environment, cwd=folder,
                                    stdout=subprocess.DEVNULL, stderr=log)
         try:
             events, admin = (_address(process, Path(folder, "log"), listener) for listener in ("events", "admin"))
