@@ -95,10 +95,14 @@ package struct BridgeSettings: Sendable {
     var registryDirectory: String { "\(journal.directory)/registry" }
 
     /// Where calls about installations wait to be verified.
-    var installsDirectory: String { "\(journal.directory)/installs" }
+    var installsDirectory: String { Self.installsDirectory(of: journal.directory) }
+
+    static func installsDirectory(of directory: String) -> String { "\(directory)/installs" }
 
     /// Where events wait whose portal's application token is not known yet.
-    var waitingDirectory: String { "\(journal.directory)/waiting" }
+    var waitingDirectory: String { Self.waitingDirectory(of: journal.directory) }
+
+    static func waitingDirectory(of directory: String) -> String { "\(directory)/waiting" }
 
     /// Quota of the events that wait there.
     static let waitingMaxBytes = 64 << 20

@@ -102,6 +102,28 @@ import Testing
         #expect(try Backlog(of: journal.site()) { _ in }.records == 10)
     }
 
+    @Test func `what lies beside the journal and only a bridge can deal with is counted and not touched`() throws {
+        let temporary = try TemporaryDirectory()
+        let journal = FilledJournal(temporary)
+        try journal.append(FilledJournal.numbered(1...3, "deals"), confirmed: 3)
+        #expect(try Backlog(of: journal.site()) { _ in }.unread == Backlog.Unread())
+        for (directory, count) in [
+            (BridgeSettings.waitingDirectory(of: journal.directory), 2),
+            (BridgeSettings.installsDirectory(of: journal.directory), 1),
+        ] {
+            let folder = DurableFolder(directory, fileSystem: POSIXFileSystem())
+            _ = try folder.open()
+            try folder.write((0...count).map { DurableFolder.File(name: "\($0)", bytes: [1]) })
+            try folder.setAside("0")
+            try Data().write(to: URL(filePath: "\(directory)/9.new"))
+        }
+        let unread = try Backlog(of: journal.site()) { _ in }.unread
+        #expect(unread == Backlog.Unread(waitingFiles: 2, installCalls: 1) && unread.needsBridge && !unread.isLoss)
+        #expect(
+            FileManager.default.fileExists(atPath: BridgeSettings.waitingDirectory(of: journal.directory) + "/9.new")
+        )
+    }
+
     @Test func `what cannot be read is counted, unless it is delivered or a write cut short`() throws {
         func unread(_ damage: (FilledJournal) throws -> Void) throws -> Backlog.Unread {
             let temporary = try TemporaryDirectory()

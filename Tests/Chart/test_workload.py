@@ -673,9 +673,19 @@ class TheCommandsOfPods(unittest.TestCase):
         job = one(render(values), "Job")["spec"]["template"]["spec"]
         command = Root(self.folder, render(values), job).command(job)
         for delivered in [1, 0]:
-            done = subprocess.run([*command, "--json"], env=self.environment(self.servers), text=True, capture_output=True, timeout=120)
+            done = self.run_job(command)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertEqual((json.loads(done.stdout)["delivered"], json.loads(done.stdout)["left"]), (delivered, 0))
+        # What only a bridge can deal with keeps the Job from saying that the volume can go.
+        waiting = Path(self.folder, "var", "journal", "waiting")
+        waiting.mkdir()
+        (waiting / "1").write_text("an event without a known token")
+        done = self.run_job(command)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertEqual(json.loads(done.stdout)["unread"]["waitingFiles"], 1)
+
+    def run_job(self, command: list[str]) -> subprocess.CompletedProcess:
+        return subprocess.run([*command, "--json"], env=self.environment(self.servers), text=True, capture_output=True, timeout=120)
 
 
 def free_ports(count: int) -> list[int]:

@@ -37,6 +37,16 @@ struct DurableFolder: Sendable {
         return found.sorted { $0.name < $1.name }
     }
 
+    /// How many files there are, without a change to the directory. One that is not there has none.
+    func count() throws(FileSystemError) -> Int {
+        do {
+            return try fileSystem.entries(of: path).count { $0.isFile && !$0.name.hasSuffix(Self.unfinished) }
+        } catch {
+            guard error.isMissing else { throw error }
+            return 0
+        }
+    }
+
     /// Durable for all files when it returns. If it throws, some of them may be there.
     func write(_ files: [File]) throws(FileSystemError) {
         for file in files {

@@ -19,7 +19,7 @@ package struct Backlog: Sendable {
         private enum Key: String, CodingKey { case topic, records, parked, oversized, refused }
     }
 
-    /// What may hold undelivered records and cannot be read.
+    /// What may hold undelivered records and is not among those that a replay sends.
     package struct Unread: Sendable, Equatable, Encodable {
         /// Bytes that are no intact record, but for those of `unfinishedBytes`.
         package var damagedBytes = 0
@@ -29,9 +29,15 @@ package struct Backlog: Sendable {
         package var unfinishedBytes = 0
         /// What earlier starts could not read, delivered or not.
         package var setAsideFiles = 0
+        /// Files of events that wait for their portal's application token.
+        package var waitingFiles = 0
+        /// Calls about installations that were answered and nobody has verified yet.
+        package var installCalls = 0
 
         /// Records may be in it that nobody delivers.
         package var isLoss: Bool { damagedBytes > 0 || newerVersionFiles > 0 }
+        /// There is something beside the journal that only a bridge that runs on this volume can deal with.
+        package var needsBridge: Bool { waitingFiles > 0 || installCalls > 0 }
     }
 
     /// In the order of their names.
@@ -53,6 +59,8 @@ package struct Backlog: Sendable {
     package init(of site: JournalSite, progress: (Int) -> Void) throws(JournalError) {
         var table = TallyTable()
         var done = 0
+        unread.waitingFiles = site.waitingFiles
+        unread.installCalls = site.installCalls
         for part in site.parts {
             let directory = part.directory
             unread.setAsideFiles += directory.setAside.count

@@ -19,6 +19,10 @@ package struct JournalSite: Sendable {
     package let directory: String
     /// The main journal first; the parked one only if it is there.
     package let parts: [Part]
+    /// Files of events that wait for their portal's application token.
+    package let waitingFiles: Int
+    /// Calls about installations that nobody has verified yet.
+    package let installCalls: Int
 
     /// - Throws: `JournalError` or `JournalToolError`.
     package init(inspecting directory: String) throws {
@@ -37,6 +41,9 @@ package struct JournalSite: Sendable {
             guard error.isMissing else { throw error }
         }
         self.parts = parts
+        let files = POSIXFileSystem()
+        waitingFiles = try DurableFolder(BridgeSettings.waitingDirectory(of: directory), fileSystem: files).count()
+        installCalls = try DurableFolder(BridgeSettings.installsDirectory(of: directory), fileSystem: files).count()
         guard parts.contains(where: { $0.directory.holdsJournal }) else {
             throw JournalToolError("no journal lies in \(directory): name what journal.directory of its bridge says")
         }

@@ -15,7 +15,9 @@ struct JournalReplayCommand: AsyncParsableCommand {
         discussion: """
             Without a range it delivers what the bridge did not: that of a dead replica's volume, for example. It is \
             the shipper of serve, without a listener, so order, parking and checkpoint are the same, and what it \
-            cannot deliver stays. A running bridge delivers by itself; its journal is refused here.
+            cannot deliver stays. A running bridge delivers by itself; its journal is refused here. Events that wait for \
+            their portal's token and installations that are not verified yet lie beside the journal: only a bridge that \
+            runs there deals with them, and the exit status is 1 as long as there are some.
 
               b24bridge journal replay --config b24bridge.yaml --directory /mnt/journal
 
@@ -88,14 +90,14 @@ struct JournalReplayCommand: AsyncParsableCommand {
         bar.finish()
         if dryRun {
             try ReplayText.print(backlog, json: json)
-            if backlog.unread.isLoss { throw ExitCode.failure }
+            if backlog.unread.isLoss || backlog.unread.needsBridge { throw ExitCode.failure }
             return
         }
         let result =
             backlog.records == 0
             ? .nothing(backlog.unread) : try await settings.withKafkaTokens { try await deliver(backlog, settings) }
         try ReplayText.print(result, json: json)
-        if result.left > 0 || result.unread.isLoss { throw ExitCode.failure }
+        if result.left > 0 || result.unread.isLoss || result.unread.needsBridge { throw ExitCode.failure }
     }
 
     private func deliver(_ backlog: Backlog, _ settings: BridgeSettings) async throws -> Replay.Result {

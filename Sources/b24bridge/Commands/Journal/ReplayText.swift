@@ -63,6 +63,12 @@ enum ReplayText {
         if unread.setAsideFiles > 0 {
             text += "\(unread.setAsideFiles) files in set-aside/ hold what earlier starts could not read.\n"
         }
+        if unread.needsBridge {
+            text +=
+                "Beside the journal: \(counted(unread.waitingFiles, "file")) of events that wait for their portal's token "
+                + "(waiting/), \(counted(unread.installCalls, "installation")) not verified yet (installs/). "
+                + "Keep the volume, and let a bridge run on it.\n"
+        }
         return text
     }
 
