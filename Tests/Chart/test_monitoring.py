@@ -29,8 +29,6 @@ ROOT = HERE.parents[1]
 BRIDGE = ROOT / ".build" / os.environ.get("CONFIGURATION", "debug") / "b24bridge"
 STRICT = os.environ.get("B24_STRICT") == "1"
 
-# Metrics that alerts and dashboard use and the bridge does not have yet. Must be empty at a release.
-TO_COME = {"b24bridge_portal_last_event_timestamp_seconds", "b24bridge_portal_longest_silence_seconds", "b24bridge_portal_events_total", "b24bridge_portals_without_series", "b24bridge_portals_silent", "b24bridge_kafka_brokers"}  # noqa: E501
 
 # What only a bridge shows that has watched a portal for a week; that it is one of its metrics, its source tells.
 AFTER_A_WEEK = {"b24bridge_portal_longest_silence_seconds": {"portal"}}
@@ -288,8 +286,6 @@ class Exposition:
         faults, known = [], {"namespace", "pod", "job"}
         uses = re.findall(r"\b((?:b24bridge|process)_\w+)(?:\{([^}]*)\})?", expression)
         for name, matchers in uses:
-            if name in TO_COME:
-                return faults
             if name in AFTER_A_WEEK:
                 known |= AFTER_A_WEEK[name]
                 continue
@@ -337,7 +333,7 @@ def exposition() -> Exposition:
                 with urllib.request.urlopen(f"http://{admin}/metrics", timeout=10) as answer:
                     shown = Exposition(answer.read().decode())
                 # What an event changes is there when it has been looked at.
-                if time.monotonic() > deadline or not used() - TO_COME - set(AFTER_A_WEEK) - set(shown.labels):
+                if time.monotonic() > deadline or not used() - set(AFTER_A_WEEK) - set(shown.labels):
                     return shown
                 time.sleep(0.1)
         finally:
@@ -381,11 +377,8 @@ class MetricTests(unittest.TestCase):
 
     def test_what_takes_a_week_is_a_metric_of_the_bridge(self) -> None:
         source = (ROOT / "Sources" / "Bridge" / "BridgeMetrics.swift").read_text()
-        for name in set(AFTER_A_WEEK) - TO_COME:
+        for name in AFTER_A_WEEK:
             self.assertTrue(f'"{name.removeprefix("b24bridge_")}"' in source, f"{name} is not in BridgeMetrics.swift")
-
-    def test_what_is_said_to_come_has_not_come(self) -> None:
-        self.assertEqual(TO_COME & set(exposition().labels), set(), "these exist now: take them out of TO_COME")
 
 
 if __name__ == "__main__":
