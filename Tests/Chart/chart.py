@@ -207,10 +207,10 @@ def _helm(values: dict, release: str, namespace: str, chart: Path) -> Rendered:
         if (there / "templates" / "NOTES.txt").exists():
             (there / "templates" / "notes-of-the-chart.yaml").write_text(NOTES_TEMPLATE)
         file.write_text(json.dumps(values))
-        versions = [version for api, kinds in KINDS.items() for version in [api, *(f"{api}/{k}" for k in kinds.split())]]
+        there_is = [version for api, kinds in KINDS.items() for version in [api, *(f"{api}/{k}" for k in kinds.split())]]
         done = subprocess.run(
             ["helm", "template", release, str(there), "--namespace", namespace, "--values", str(file),
-             "--kube-version", KUBERNETES, "--api-versions", ",".join(versions)], text=True, capture_output=True)
+             "--kube-version", KUBERNETES, *(f"--api-versions={version}" for version in there_is)], text=True, capture_output=True)
     if done.returncode != 0:
         raise Refused(done.stderr.strip())
     texts = _objects(done.stdout)
@@ -251,7 +251,8 @@ class Engine:
             asyncio.run(self.helm.Install(self.configuration).run(release, str(chart), values=values, wait=False))
         except self.helm.HelmError as error:
             if self.cluster.release is None:
-                raise Refused(str(error)) from None
+                unknown = "no matches for kind" in str(error)
+                raise Refused(f"{error}" + (" (KINDS in Tests/Chart/chart.py has those that there are)" if unknown else "")) from None
         record = self.cluster.release
         # Helm keeps the source of an object of a manifest as a comment, and that of a hook beside it.
         hooks = [f"# Source: {hook['path']}\n" + hook["manifest"].removeprefix(f"# Source: {hook['path']}\n").strip()
