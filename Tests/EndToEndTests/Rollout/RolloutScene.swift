@@ -90,7 +90,9 @@ struct RolloutScene {
     }
 
     /// Waits until the proxy chooses for every portal what it chose for it `before`.
-    func waitUntilAllAreHome(_ before: [String: Set<String>], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    func waitUntilAllAreHome(_ before: [String: Set<String>], sourceLocation: SourceLocation = #_sourceLocation)
+        async throws
+    {
         try await eventually("every portal is back at its replica", sourceLocation: sourceLocation) {
             let earlier = load.outcome.sent
             try await moreAnswers()
