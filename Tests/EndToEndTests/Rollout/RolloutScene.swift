@@ -96,7 +96,7 @@ struct RolloutScene {
         try await eventually("every portal is back at its replica", sourceLocation: sourceLocation) {
             let earlier = load.outcome.sent
             try await moreAnswers()
-            return homes(after: earlier).allSatisfy { before[$0.key] == $0.value }
+            return homes(after: earlier) == before
         }
     }
 
