@@ -120,7 +120,8 @@ final class BrowserTab: Sendable {
             "Runtime.evaluate",
             ["expression": expression, "returnByValue": true, "awaitPromise": true]
         )
-        return try #require(evaluated.result.value, "\(expression) has no value")
+        guard let value = evaluated.result.value else { throw BrowserFailure(what: expression, words: "no value") }
+        return value
     }
 
     /// What a person can read.
@@ -203,7 +204,10 @@ final class BrowserTab: Sendable {
             return data != nil
         }
         let reply = try JSONDecoder().decode(ProtocolReply<Result>.self, from: try #require(data))
-        return try #require(reply.result, "\(method): \(reply.error?.message ?? "no result")")
+        guard let result = reply.result else {
+            throw BrowserFailure(what: method, words: reply.error?.message ?? "no result")
+        }
+        return result
     }
 
     private func read(_ input: CInt) {
@@ -240,6 +244,11 @@ final class BrowserTab: Sendable {
             }
         }
     }
+}
+
+struct BrowserFailure: Error {
+    let what: String
+    let words: String
 }
 
 private struct ProtocolReply<Result: Decodable>: Decodable {

@@ -161,6 +161,40 @@ import Testing
         }
     }
 
+    @Test(arguments: [360, 1280])
+    func `no long word makes it wider than the screen`(width: Int) async throws {
+        let word = String(repeating: "w", count: 300)
+        var report = StatusReport.troubled
+        report.replica = word
+        report.obstacles = [word]
+        report.journal.state = "failing: \(word)"
+        report.registry?.fault = word
+        report.registry?.topic = word
+        report.offline?.paused = word
+        report.senders.lists = [.init(name: word, entries: 1, ageSeconds: nil, failure: word)]
+        report.kafka.unreachable = word
+        report.kafka.token?.failure = word
+        report.kafka.brokers[0].name = word
+        report.kafka.refusingTopics[0] = .init(topic: word, parked: true, error: word, seconds: 1)
+        report.refusals[0].reason = word
+        var portals = PortalStatus.samples(50, troubled: true)
+        portals[0].domain = word
+        portals[1].memberId = word
+        try await Self.open(report, portals) { stage, tab in
+            try await tab.show(width: width, height: 800, isPhone: width < 500)
+            try await tab.waitUntil("innerWidth === \(width)")
+            #expect(try await tab.value(of: "document.documentElement.scrollWidth <= innerWidth"))
+            let wide: [String] = try await tab.value(
+                of: """
+                    [...document.querySelectorAll("main *")].filter(element => element.scrollWidth > element.clientWidth + 1
+                      && getComputedStyle(element).display !== "inline").map(element => element.outerHTML.slice(0, 200))
+                    """
+            )
+            #expect(wide.isEmpty)
+            Self.expectPeace(stage, tab)
+        }
+    }
+
     @Test(arguments: [false, true])
     func `it fits a narrow phone, and can be read in the light and in the dark`(isDark: Bool) async throws {
         try await Self.open(.troubled, PortalStatus.samples(1000, troubled: true)) { stage, tab in
