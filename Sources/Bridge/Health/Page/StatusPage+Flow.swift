@@ -53,7 +53,7 @@ extension StatusPage {
 
     var journals: Markup {
         var parts = journal("Events", report.journal)
-        if report.parked.bytes > 0 || report.kafka.parkedRecords > 0 {
+        if report.kafka.parkedRecords > 0 || report.parked.state != "accepting" || report.parked.setAsideFiles > 0 {
             let count = Self.number(report.kafka.parkedRecords)
             parts = "\(parts)\(journal("Parked: \(count)", report.parked))"
         }
