@@ -28,8 +28,7 @@ LABEL org.opencontainers.image.title="b24bridge" \
       org.opencontainers.image.description="Receives Bitrix24 events over HTTP, loses none, and puts each into Apache Kafka." \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.created="${CREATED}" \
-      org.opencontainers.image.base.name="docker.io/library/debian:trixie-slim"
+      org.opencontainers.image.created="${CREATED}"
 USER 65532:65532
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dockerfile
 
-LABELS = ["title", "description", "version", "revision", "created", "base.name"]
+LABELS = ["title", "description", "version", "revision", "created"]
 
 
 class DockerfileTests(unittest.TestCase):
@@ -52,7 +52,6 @@ class DockerfileTests(unittest.TestCase):
         for label in ("version", "revision", "created"):
             self.assertEqual(labels[f"org.opencontainers.image.{label}"], f"${{{label.upper()}}}")
             self.assertIn(label.upper(), self.image.pairs("ARG"))
-        self.assertEqual(labels["org.opencontainers.image.base.name"], f"docker.io/library/{self.image.base}")
 
     def test_arguments_hold_no_secret(self) -> None:
         names = {name for stage in self.stages for name in stage.pairs("ARG")}
