@@ -12,6 +12,22 @@
 {{- end -}}
 {{- end }}
 
+{{/* Where events are taken, and where the application is installed. */}}
+{{- define "bridge.eventsPath" -}}
+{{ (.Values.config.http).path | default "/b24/events" }}
+{{- end }}
+{{- define "bridge.installPath" -}}
+{{ (.Values.config.http).installPath | default "/b24/install" }}
+{{- end }}
+
+{{/* What the public may reach, as a YAML list: never the admin port. */}}
+{{- define "bridge.publicPaths" -}}
+- {{ include "bridge.eventsPath" . | quote }}
+{{- if include "bridge.isApplication" . }}
+- {{ include "bridge.installPath" . | quote }}
+{{- end }}
+{{- end }}
+
 {{/* Name of the Secret with portals.yaml; empty: there is none. */}}
 {{- define "bridge.portalsSecret" -}}
 {{- if .Values.portals.static -}}

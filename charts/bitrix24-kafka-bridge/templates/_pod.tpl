@@ -1,11 +1,3 @@
-{{/* Annotations of an object. Called with a list: the context, and annotations of its own. */}}
-{{- define "bridge.annotations" -}}
-{{- with merge dict (index . 1) (index . 0).Values.commonAnnotations -}}
-annotations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-
 {{/* What all pods of the release have in common. */}}
 {{- define "bridge.podBasics" -}}
 serviceAccountName: {{ include "bridge.serviceAccountName" . }}

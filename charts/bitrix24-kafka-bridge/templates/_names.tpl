@@ -64,3 +64,11 @@ app.kubernetes.io/part-of: b24bridge
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 {{- end }}
+
+{{/* Annotations of an object. Called with a list: the context, and annotations of its own. */}}
+{{- define "bridge.annotations" -}}
+{{- with merge dict (index . 1) (index . 0).Values.commonAnnotations -}}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
