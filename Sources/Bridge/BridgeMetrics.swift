@@ -218,6 +218,7 @@ package struct BridgeMetrics: Sendable {
         ("topics_refusing", "Topics that refuse records at this moment."),
         ("connections", "Open connections of the event listener."),
         ("portals", "Portals known."),
+        ("portals_file_faulty", "1 while the portals' file has faults and an earlier one stays in force."),
         (
             portalLastEvent,
             "Unix time of the last event or confirmed offline row of the portal that this replica heard of, also in earlier runs."

@@ -236,10 +236,11 @@ import Testing
             #expect(look() == 3 && look() == 3)
             #expect(logs.lines.count == count + 1, "said once")
             #expect(logs.lines.last?.contains("the old ones stay in force") == true)
+            #expect(store.fileFault.map { !$0.isEmpty && !$0.contains(Self.secret) } == true)
         }
         #expect(store.directory["a"] != nil && store.directory.count == 2)
         #expect(look(true) == 4, "asked for, an empty one is taken")
-        #expect(store.directory.count == 0)
+        #expect(store.directory.count == 0 && store.fileFault == nil)
         #expect(!logs.lines.contains { $0.contains(Self.secret) })
     }
 }

@@ -16,8 +16,9 @@ extension BridgeSnapshot {
 }
 
 extension PortalPage {
-    /// Those that need somebody, the most serious first; then those heard of last; then those never heard of, by domain; those
-    /// that the application was taken off at the end.
+    /// Those that need somebody, the most serious first; then those heard of in the last five minutes, the last hour, the last
+    /// day, longer ago and never; those that the application was taken off at the end. Within each by domain, so that a page
+    /// that is looked at stays still while events come.
     ///
     /// - Parameters:
     ///   - states: Of portals with an installation.
@@ -44,7 +45,7 @@ extension PortalPage {
             let place = PortalPlace(
                 portal,
                 states[memberID] ?? nil,
-                lastAt: activity?.lastAt,
+                age: activity.map { now - $0.lastAt },
                 isSilent: portal.isHeard && activity?.isSilent(at: now) ?? false
             )
             if first.count < limit {
@@ -68,13 +69,16 @@ private struct PortalPlace: Comparable {
     let state: RegisteredPortal.State?
     let isSilent: Bool
     private let rank: Int
-    private let lastAt: Int64
+    private let recency: Int
+    /// Milliseconds.
+    private static let ages: [Int64] = [300_000, 3_600_000, 86_400_000]
 
-    init(_ portal: Portal, _ state: RegisteredPortal.State?, lastAt: Int64?, isSilent: Bool) {
+    /// - Parameter age: Milliseconds since the last event.
+    init(_ portal: Portal, _ state: RegisteredPortal.State?, age: Int64?, isSilent: Bool) {
         self.portal = portal
         self.state = state
         self.isSilent = isSilent
-        self.lastAt = lastAt ?? .min
+        recency = age.map { age in Self.ages.firstIndex { age < $0 } ?? Self.ages.count } ?? Self.ages.count + 1
         let rank: Rank =
             switch state {
             case .needsAuthorization: .needsAuthorization
@@ -89,7 +93,7 @@ private struct PortalPlace: Comparable {
 
     static func < (left: PortalPlace, right: PortalPlace) -> Bool {
         if left.rank != right.rank { return left.rank < right.rank }
-        if left.lastAt != right.lastAt { return left.lastAt > right.lastAt }
+        if left.recency != right.recency { return left.recency < right.recency }
         // One without a domain comes after those that have one.
         switch (left.portal.domain, right.portal.domain) {
         case (let domain?, let other?) where domain != other: return domain < other

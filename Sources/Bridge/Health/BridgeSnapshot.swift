@@ -41,6 +41,7 @@ struct BridgeSnapshot: Sendable {
             uptimeSeconds: Int((ContinuousClock.now - startedAt).components.seconds),
             connections: listener().openConnections,
             portals: portals.directory.count,
+            portalsFileFault: portals.fileFault,
             activity: activityPart,
             refusals: metrics.refusals,
             senders: senders.status,
@@ -110,6 +111,7 @@ struct BridgeSnapshot: Sendable {
         set("install_inbox_calls", Double(installations?.inbox.count ?? 0))
         set("connections", Double(listener().openConnections))
         set("portals", Double(portals.directory.count))
+        set("portals_file_faulty", portals.fileFault == nil ? 0 : 1)
         set("kafka_token_seconds_left", settings.kafka.oauth.map { $0.tokens.secondsLeft ?? 0 } ?? .infinity)
         set("sender_lists_missing", Double(senders.missing.count))
         for list in senders.lists {

@@ -101,7 +101,7 @@ package struct PortalStatus: Codable, Sendable, Equatable {
     }
 }
 
-/// Some of the portals, those first that need somebody, then those heard of last.
+/// Some of the portals, those first that need somebody, then those heard of lately.
 package struct PortalPage: Codable, Sendable, Equatable {
     /// How many there are that match what was looked for.
     package var found: Int

@@ -120,6 +120,8 @@ package struct StatusReport: Codable, Sendable {
     package var uptimeSeconds: Int
     package var connections: Int
     package var portals: Int
+    /// What is wrong with the portals' file, which was not taken again for it. Absent: nothing.
+    package var portalsFileFault: String?
     package var activity: ActivityPart
     /// Those that occurred since the start, the latest first.
     package var refusals: [RefusalPart]

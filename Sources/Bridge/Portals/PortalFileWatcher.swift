@@ -80,6 +80,7 @@ struct PortalFileWatcher: Service, CustomStringConvertible {
                     return say("it names no portal any more; send SIGHUP if that is meant", watcher, isAsked: false)
                 }
                 saidFaults = nil
+                watcher.store.fileFault = nil
                 guard isAsked || contents.fingerprint != known?.fingerprint else { return candidate = nil }
                 guard isAsked || contents.fingerprint == candidate else { return candidate = contents.fingerprint }
                 candidate = nil
@@ -96,6 +97,7 @@ struct PortalFileWatcher: Service, CustomStringConvertible {
 
         private mutating func say(_ faults: String, _ watcher: PortalFileWatcher, isAsked: Bool) {
             candidate = nil
+            watcher.store.fileFault = faults
             guard isAsked || faults != saidFaults else { return }
             saidFaults = faults
             watcher.logger.error(

@@ -16,6 +16,7 @@ package final class PortalStore: Sendable {
 
     private let state: Guarded<State>
     private let counter = Atomic<Int>(1)
+    private let fault = Guarded<String?>(nil)
 
     package init(_ directory: PortalDirectory) { state = Guarded(State(file: directory, joined: directory)) }
 
@@ -26,6 +27,12 @@ package final class PortalStore: Sendable {
 
     /// How many portals the file names.
     package var fileCount: Int { state.withLock { $0.file.count } }
+
+    /// What is wrong with the file as it is now, while an earlier one stays in force. `nil`: nothing.
+    package var fileFault: String? {
+        get { fault.withLock { $0 } }
+        set { fault.withLock { $0 = newValue } }
+    }
 
     /// Replaces those of the file.
     package func replace(with directory: PortalDirectory) {

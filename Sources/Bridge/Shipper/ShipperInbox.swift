@@ -11,6 +11,8 @@ final class ShipperInbox: Sendable {
         var resolutions: [AppendResolution] = []
         var stopDeadline: ContinuousClock.Instant?
         var brokersUnreachable: String?
+        /// Why a broker let nobody in, since one was last reached: a login or a certificate, rather than no answer.
+        var connectionTrouble: String?
         var brokers: BrokerStates?
         var errand: (@Sendable (KafkaProducer) -> Void)?
     }
@@ -62,7 +64,12 @@ final class ShipperInbox: Sendable {
 
     var stopDeadline: ContinuousClock.Instant? { state.withLock { $0.stopDeadline } }
 
-    var brokersUnreachable: String? { state.withLock { $0.brokersUnreachable } }
+    var brokersUnreachable: String? {
+        state.withLock { state in
+            guard let words = state.brokersUnreachable else { return nil }
+            return words + (state.connectionTrouble.map { "; before that: \($0)" } ?? "")
+        }
+    }
 
     /// What librdkafka told last. `nil`: nothing yet.
     var brokers: BrokerStates? { state.withLock { $0.brokers } }
@@ -97,8 +104,10 @@ final class ShipperInbox: Sendable {
             let line: Logger.Level = level <= 3 ? .warning : level <= 5 ? .info : .debug
             logger.log(level: line, "librdkafka", metadata: ["facility": "\(facility)", "text": "\(message)"])
         case .connectionError(let error):
+            let isTold = error.code.isClusterWide && error.code != .transport
+            if isTold { state.withLock { $0.connectionTrouble = "\(error)" } }
             logger.log(
-                level: error.code.isClusterWide && error.code != .transport ? .error : .debug,
+                level: isTold ? .error : .debug,
                 "Kafka connection trouble",
                 metadata: ["error": "\(error)"]
             )
@@ -114,7 +123,10 @@ final class ShipperInbox: Sendable {
                 )
             }
         case .brokersReachable:
-            state.withLock { $0.brokersUnreachable = nil }
+            state.withLock { state in
+                state.brokersUnreachable = nil
+                state.connectionTrouble = nil
+            }
             logger.notice("Kafka brokers can be reached again")
         case .statistics(let json):
             if let brokers = BrokerStates(statistics: json) { state.withLock { $0.brokers = brokers } }

@@ -34,7 +34,7 @@ import Testing
         )
     }
 
-    @Test func `those that need somebody come first, then those heard of last, then the others by domain`() {
+    @Test func `those that need somebody come first, then those heard of lately, then the others by domain`() {
         var silent = PortalActivity(firstAt: Self.now - 400 * Self.hour)
         silent.heard(1, at: Self.now - 100 * Self.hour)
         silent.heard(1, at: Self.now - 99 * Self.hour)
@@ -71,6 +71,16 @@ import Testing
             let some = Self.page(portals.shuffled(), states, heard, limit: limit)
             #expect(some.portals.map(\.memberId) == Array(order.prefix(limit)) && some.found == order.count)
         }
+    }
+
+    @Test func `of portals that are heard of all the time, each keeps its place`() {
+        let portals = [Self.portal("1", "c.example"), Self.portal("2", "a.example"), Self.portal("3", "b.example")]
+        func order(_ seconds: [Int64]) -> [String] {
+            let heard = zip(portals, seconds).map { ($0.memberID, PortalActivity(firstAt: Self.now - $1 * 1000)) }
+            return Self.page(portals, [:], Dictionary(uniqueKeysWithValues: heard)).portals.map(\.memberId)
+        }
+        #expect(order([0, 1, 2]) == ["2", "3", "1"] && order([299, 2, 0]) == ["2", "3", "1"])
+        #expect(order([299, 300, 3600]) == ["1", "2", "3"] && order([86_400, 86_399, 86_401]) == ["2", "3", "1"])
     }
 
     @Test func `what is looked for stands in member_id or domain, in any case`() {

@@ -110,6 +110,7 @@ extension StatusReport {
         report.obstacles = [
             "the journal is full: Kafka has not confirmed enough for too long, or journal.maxBytes is too small"
         ]
+        report.portalsFileFault = "portals[3].memberId is missing: give the member_id of the portal"
         report.activity.silentPortals = 7
         report.refusals = [
             RefusalPart(reason: "journal-full", lost: true, count: 1312, lastSecondsAgo: 3),

@@ -49,9 +49,8 @@ extension StatusPage {
         let part = report.kafka
         var worries: [Worry] = []
         if let words = part.unreachable {
-            worries.append(
-                Worry(grade: .warn, subject: "Kafka unreachable", words: "\(words). Events wait in the journal.")
-            )
+            let outlook = report.journal.state == "accepting" ? ". Events wait in the journal." : "."
+            worries.append(Worry(grade: .warn, subject: "Kafka unreachable", words: words + outlook))
         } else {
             let down = part.brokers.filter { $0.state == "DOWN" }
             if !down.isEmpty {
@@ -71,6 +70,10 @@ extension StatusPage {
 
     private var topicWorries: [Worry] {
         let topics = report.kafka.refusingTopics
+        if topics.isEmpty, report.kafka.parkedRecords > 0 {
+            let words = "refused for reasons of their own; see b24bridge journal inspect"
+            return [Worry(grade: .warn, subject: "Parked records", words: words)]
+        }
         guard topics.count > 3 else {
             return topics.map { topic in
                 let parked = topic.parked ? "; its records are parked" : ""
@@ -85,6 +88,10 @@ extension StatusPage {
         func portals(_ count: Int, _ words: String) {
             guard count > 0 else { return }
             worries.append(Worry(grade: .warn, subject: Self.number(count, "portal"), words: words))
+        }
+        if let fault = report.portalsFileFault {
+            let words = "has faults, so that earlier portals stay in force, and a start would fail: \(fault)"
+            worries.append(Worry(grade: .warn, subject: "The portals' file", words: words))
         }
         portals(report.activity.silentPortals, "silent for longer than usual")
         let states = report.registry?.states ?? [:]

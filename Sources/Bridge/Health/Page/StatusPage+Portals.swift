@@ -34,7 +34,7 @@ extension StatusPage {
             find.isEmpty ? Self.number(portals.found, "portal") : "\(Self.number(portals.found)) that match “\(find)”"
         let words =
             portals.found > shown.count
-            ? "\(Self.number(shown.count)) of \(of): those first that need somebody, then those heard of last"
+            ? "\(Self.number(shown.count)) of \(of): those first that need somebody, then those heard of lately"
             : "\(of.prefix(1).uppercased())\(of.dropFirst())"
         return """
             <p>\(words)</p>

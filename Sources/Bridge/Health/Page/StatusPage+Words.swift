@@ -7,7 +7,7 @@ extension StatusPage {
     }
 
     static func timeLeft(_ part: StatusReport.JournalPart) -> String {
-        part.fillRatio >= 1 ? "no room is left" : timeLeft(part.secondsUntilFull)
+        part.state == "full" || part.fillRatio >= 1 ? "no room is left" : timeLeft(part.secondsUntilFull)
     }
 
     package static func bytes(_ count: Int) -> String {
