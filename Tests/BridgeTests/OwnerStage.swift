@@ -21,6 +21,7 @@ final class OwnerStage: Sendable {
     let http: AsyncHTTPClient.HTTPClient
     let rest: RESTSettings
     private let clock = Guarded<Int64>(0)
+    private let stoppedAt = Guarded<Int64?>(nil)
 
     static let publicURL = "http://127.0.0.1:1"
 
@@ -136,7 +137,13 @@ final class OwnerStage: Sendable {
     // MARK: The owner
 
     /// The owner's clock, which a test may put forward.
-    var now: Int64 { WallClock.now().milliseconds + clock.withLock { $0 } }
+    var now: Int64 { stoppedAt.withLock { $0 } ?? WallClock.now().milliseconds + clock.withLock { $0 } }
+
+    /// From now on nothing becomes due by itself, however slow this machine is.
+    func stopClock() {
+        let moment = now
+        stoppedAt.withLock { $0 = moment }
+    }
 
     func putForward(days: Int64) { clock.withLock { $0 += days * 86_400_000 } }
 

@@ -192,6 +192,8 @@ import Testing
     {
         try await OwnerStage.with { stage in
             stage.moveHandler(to: "https://localhost")
+            // The next attempt is due some seconds after a failed one.
+            stage.stopClock()
             try await stage.owning {
                 try await stage.waitFor("the obstacle") { $0.bindings?.error?.contains("not bound: ") == true }
                 for _ in 0..<3 { _ = try await stage.order(.plan) }
