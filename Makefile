@@ -40,7 +40,7 @@ test: setup-tests lint ## Run all tests
 	B24_STRICT=1 Scripts/run-tests --filter '$(WITH_QUEUES)'
 	B24_STRICT=1 Scripts/run-tests --filter '$(FROM_OUTSIDE)' --skip '$(ATTACKS)'
 	B24_STRICT=1 Scripts/run-tests --no-parallel --filter '$(ATTACKS)'
-	$(MAKE) interop chart-test image-test
+	B24_STRICT=1 $(MAKE) interop chart-test image-test
 
 # The suites whose names end in FaultTests, and what the configuration's faults are is not one of them. Their short form
 # is part of `make test`; here they run long, large and one after the other. Each scenario prints a line "fault: …".
@@ -58,7 +58,7 @@ chart-test: ## Check the Helm chart: lint, schemas, rendered examples, rules
 	@Scripts/install-packages python3-venv
 	Tests/Chart/run
 
-chart-rendered: ## Write the chart's rendered examples anew
+chart-rendered: ## Write anew what is made from the chart: the rendered examples and the dashboard
 	@Scripts/install-packages python3-venv
 	Tests/Chart/run --write
 
