@@ -33,10 +33,9 @@ class Stage:
         return dict(word.partition("=")[::2] for word in words)
 
 
-def stages(text: str | None = None) -> list[Stage]:
+def stages() -> list[Stage]:
     """The stages, with the arguments of the head put in where FROM names them."""
-    text = (ROOT / "Dockerfile").read_text() if text is None else text
-    text = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
     head: dict[str, str] = {}
     result: list[Stage] = []
     for line in filter(None, map(str.strip, text.splitlines())):
