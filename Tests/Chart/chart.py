@@ -11,10 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from bridge import PORTAL
 from engine import KINDS, KUBERNETES, Engine, Refused
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "bitrix24-kafka-bridge"
 RELEASE, NAMESPACE = "bridge", "bitrix24"
+# Of the release's objects.
+NAME = f"{RELEASE}-{CHART.name}"
+# Values: where Kafka is, the least that the chart takes, and what makes the bridge an application.
+KAFKA = {"config": {"kafka": {"bootstrapServers": "kafka:9092"}}}
+LEAST = {**KAFKA, "portals": {"static": [PORTAL]}}
+APPLICATION = {"config": {"application": {"clientId": "local.1", "publicURL": "https://bridge.example"}},
+               "application": {"existingSecret": "b24-application"}}
 
 
 @dataclass(frozen=True)
@@ -33,23 +41,31 @@ class Rendered:
         return "".join(f"---\n{text.strip()}\n" for text in sorted(self.texts, key=place))
 
 
-def render(values: dict, release: str = RELEASE, namespace: str = NAMESPACE) -> list[dict]:
+def render(values: dict, namespace: str = NAMESPACE) -> list[dict]:
     """All objects, those of hooks too. Raises `Refused`."""
-    return [parsed(text) for text in rendered(values, release, namespace).texts]
+    return [parsed(text) for text in rendered(values, namespace).texts]
 
 
-def refusal(values: dict, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
+def refusal(values: dict) -> str:
     """Why Helm does not render these values, in its words."""
     try:
-        rendered(values, release, namespace)
+        rendered(values)
     except Refused as error:
         return str(error)
     raise AssertionError(f"these values were expected to be refused, and are rendered: {json.dumps(values)}")
 
 
-def notes(values: dict, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
+def notes(values: dict) -> str:
     """What Helm tells whoever has installed it (NOTES.txt)."""
-    return rendered(values, release, namespace).notes
+    return rendered(values).notes
+
+
+def least(*layers: dict, **over: object) -> dict:
+    """The least values with these over them, one layer after the other."""
+    result = LEAST
+    for layer in [*layers, over]:
+        result = merged(result, layer)
+    return result
 
 
 def one(documents: list[dict], kind: str, name: str | None = None) -> dict:
@@ -59,6 +75,10 @@ def one(documents: list[dict], kind: str, name: str | None = None) -> dict:
         there = ", ".join(sorted(f"{d['kind']}/{d['metadata']['name']}" for d in documents))
         raise AssertionError(f"{len(found)} objects {kind} {name or ''} in place of one, among: {there}")
     return found[0]
+
+
+def of_kind(documents: list[dict], kind: str) -> list[dict]:
+    return [document for document in documents if document["kind"] == kind]
 
 
 def named(documents: list[dict]) -> dict[tuple[str, str], dict]:
@@ -72,13 +92,13 @@ def named(documents: list[dict]) -> dict[tuple[str, str], dict]:
     return result
 
 
-def rendered(values: dict, release: str = RELEASE, namespace: str = NAMESPACE, chart: Path = CHART) -> Rendered:
+def rendered(values: dict, namespace: str = NAMESPACE) -> Rendered:
     """The same values are rendered once in a process."""
-    key = json.dumps([values, release, namespace, str(chart)], sort_keys=True)
+    key = json.dumps([values, namespace], sort_keys=True)
     if key not in _known:
         try:
             render_with = _helm if shutil.which("helm") else _engine
-            _known[key] = render_with(values, release, namespace, chart)
+            _known[key] = render_with(values, namespace)
         except Refused as error:
             _known[key] = error
     result = _known[key]
@@ -87,18 +107,18 @@ def rendered(values: dict, release: str = RELEASE, namespace: str = NAMESPACE, c
     return result
 
 
-def lint(values: dict, chart: Path = CHART) -> list[str]:
+def lint(values: dict) -> list[str]:
     """What `helm lint --strict` has against the chart with these values, one line each."""
     with tempfile.TemporaryDirectory() as folder:
         if shutil.which("helm"):
             file = Path(folder, "values.yaml")
             file.write_text(json.dumps(values))
-            done = subprocess.run(["helm", "lint", "--strict", "--quiet", str(chart), "-f", str(file)],
+            done = subprocess.run(["helm", "lint", "--strict", "--quiet", str(CHART), "-f", str(file)],
                                   text=True, capture_output=True)
             return [] if done.returncode == 0 else (done.stdout + done.stderr).strip().splitlines()
         # The engine lints a chart with its own values only, so the chart is given these.
-        there = Path(folder, chart.name)
-        shutil.copytree(chart, there)
+        there = Path(folder, CHART.name)
+        shutil.copytree(CHART, there)
         own = yaml.safe_load((there / "values.yaml").read_text())
         (there / "values.yaml").write_text(yaml.safe_dump(merged(own, values), sort_keys=False))
         return Engine.of(NAMESPACE).lint(there)
@@ -160,16 +180,16 @@ data: {notes: {{ $notes | toJson }}}
 """
 
 
-def _helm(values: dict, release: str, namespace: str, chart: Path) -> Rendered:
+def _helm(values: dict, namespace: str) -> Rendered:
     with tempfile.TemporaryDirectory() as folder:
-        there, file = Path(folder, chart.name), Path(folder, "values.yaml")
-        shutil.copytree(chart, there)
+        there, file = Path(folder, CHART.name), Path(folder, "values.yaml")
+        shutil.copytree(CHART, there)
         if (there / "templates" / "NOTES.txt").exists():
             (there / "templates" / "notes-of-the-chart.yaml").write_text(NOTES_TEMPLATE)
         file.write_text(json.dumps(values))
         there_is = [version for api, kinds in KINDS.items() for version in [api, *(f"{api}/{k}" for k in kinds.split())]]
         done = subprocess.run(
-            ["helm", "template", release, str(there), "--namespace", namespace, "--values", str(file),
+            ["helm", "template", RELEASE, str(there), "--namespace", namespace, "--values", str(file),
              "--kube-version", KUBERNETES, *(f"--api-versions={version}" for version in there_is)], text=True, capture_output=True)
     if done.returncode != 0:
         raise Refused(done.stderr.strip())
@@ -178,6 +198,6 @@ def _helm(values: dict, release: str, namespace: str, chart: Path) -> Rendered:
     return Rendered([text for text in texts if text not in words], parsed(words[0])["data"]["notes"] if words else "")
 
 
-def _engine(values: dict, release: str, namespace: str, chart: Path) -> Rendered:
-    manifest, notes = Engine.of(namespace).render(values, release, chart)
+def _engine(values: dict, namespace: str) -> Rendered:
+    manifest, notes = Engine.of(namespace).render(values, RELEASE, CHART)
     return Rendered(_objects(manifest), notes)

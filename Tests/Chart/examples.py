@@ -24,6 +24,10 @@ def values(name: str) -> dict:
     return yaml.safe_load((FOLDER / f"{name}{SUFFIX}").read_text()) or {}
 
 
+def sets() -> list[tuple[str, dict]]:
+    return [(name, values(name)) for name in names()]
+
+
 def objects(name: str) -> list[dict]:
     return chart.render(values(name))
 

@@ -1,15 +1,14 @@
 """The chart and the image agree: user, ports, paths, command line."""
 from __future__ import annotations
 
-import sys
 import unittest
 from pathlib import Path
 
 import chart
+import dockerfile
 import examples
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "Image"))
-import dockerfile  # noqa: E402
+from bridge import ROOT
+from pod import pod
 
 
 class ImageTests(unittest.TestCase):
@@ -18,11 +17,7 @@ class ImageTests(unittest.TestCase):
 
     def bridges(self) -> list[tuple[str, dict]]:
         """Every pod that takes events, as its value set's name and its spec."""
-        found = [(name, d["spec"]["template"]["spec"]) for name in examples.names() for d in examples.objects(name)
-                 if d["kind"] in ("StatefulSet", "Deployment")]
-        if not found:
-            self.skipTest("no value set renders a StatefulSet or Deployment yet")
-        return found
+        return [(name, pod(values)) for name, values in examples.sets()]
 
     def test_the_user_is_the_same(self) -> None:
         for name, spec in self.bridges():
@@ -54,6 +49,6 @@ class ImageTests(unittest.TestCase):
                 self.assertFalse(set(names) & set(self.image.pairs("ENV")))
 
     def test_the_name_of_the_image_has_the_version_of_the_program(self) -> None:
-        source = (chart.CHART.parents[1] / "Sources" / "b24bridge" / "BridgeCommand.swift").read_text()
+        source = (ROOT / "Sources" / "b24bridge" / "BridgeCommand.swift").read_text()
         version = chart.yaml.safe_load((chart.CHART / "Chart.yaml").read_text())["appVersion"]
         self.assertIn(f'static let current = "{version}"', source)

@@ -7,14 +7,17 @@ import unittest
 from collections.abc import Callable, Iterator
 
 import chart
+import dockerfile
 import examples
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 LABELS = ["helm.sh/chart", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component",
           "app.kubernetes.io/version", "app.kubernetes.io/managed-by"]
-# That of the image.
-USER = 65532
+# Those that the Pod Security Standard restricted admits.
+VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+# Strimzi's operator reads them where the cluster is.
+ELSEWHERE = ("KafkaTopic", "KafkaUser")
 
 
 def pods(documents: list[dict]) -> Iterator[tuple[str, dict, dict]]:
@@ -23,10 +26,7 @@ def pods(documents: list[dict]) -> Iterator[tuple[str, dict, dict]]:
         kind, name = document["kind"], document["metadata"]["name"]
         if kind == "Pod":
             yield f"{kind}/{name}", document["metadata"], document["spec"]
-        elif kind == "CronJob":
-            template = document["spec"]["jobTemplate"]["spec"]["template"]
-            yield f"{kind}/{name}", template.get("metadata", {}), template["spec"]
-        elif kind in ("StatefulSet", "Deployment", "DaemonSet", "Job"):
+        elif kind in ("StatefulSet", "Deployment", "Job"):
             template = document["spec"]["template"]
             yield f"{kind}/{name}", template.get("metadata", {}), template["spec"]
 
@@ -62,8 +62,9 @@ class ObjectsTests(unittest.TestCase):
             self.assertEqual([label for label in LABELS if label not in labels], [], f"{what} lacks labels")
             for label, value in labels.items():
                 self.assertTrue(isinstance(value, str) and LABEL.fullmatch(value) and len(value) <= 63, f"{what}: {label}: {value}")
-            # What others are to find may lie with them: dashboards, monitors, topics.
-            if "namespace" in document["metadata"] and document["kind"] in ("Deployment", "Job", "Pod", "Secret", "Service", "StatefulSet"):
+            # `kubectl apply` of what `helm template` prints puts what has none wherever it stands.
+            self.assertIn("namespace", document["metadata"], what)
+            if document["kind"] not in ELSEWHERE:
                 self.assertEqual(document["metadata"]["namespace"], chart.NAMESPACE, what)
 
     @in_every_example
@@ -154,18 +155,25 @@ class ObjectsTests(unittest.TestCase):
 
     @in_every_example
     def test_every_pod_is_admitted_by_the_restricted_standard(self, documents: list[dict]) -> None:
+        """https://kubernetes.io/docs/concepts/security/pod-security-standards/, and what the bridge can do without beside it."""
+        user = int(dockerfile.image().last("USER").split(":")[0])
         for what, _, spec in pods(documents):
-            own = spec.get("securityContext", {})
+            own = spec["securityContext"]
             self.assertIs(spec.get("automountServiceAccountToken"), False, f"{what} has the token of its ServiceAccount")
+            self.assertIs(spec.get("enableServiceLinks"), False, f"{what} has the addresses of all Services in its environment")
             for key in ("hostNetwork", "hostPID", "hostIPC"):
-                self.assertFalse(spec.get(key), f"{what}: {key}")
-            self.assertFalse([v["name"] for v in spec.get("volumes", []) if "hostPath" in v], what)
+                self.assertNotIn(key, spec, what)
+            for volume in spec.get("volumes", []):
+                self.assertLessEqual(volume.keys() - {"name"}, VOLUMES, what)
+                for source in volume.get("projected", {}).get("sources", []):
+                    self.assertNotIn("serviceAccountToken", source, what)
             for container in containers(spec):
-                context, where = own | container.get("securityContext", {}), f"{what}, container {container['name']}"
+                context, where = own | container["securityContext"], f"{what}, container {container['name']}"
                 self.assertIs(context.get("runAsNonRoot"), True, where)
-                self.assertEqual(context.get("runAsUser"), USER, where)
-                self.assertEqual(context.get("seccompProfile", {}).get("type"), "RuntimeDefault", where)
+                self.assertEqual(context.get("runAsUser"), user, where)
+                self.assertEqual(context.get("seccompProfile"), {"type": "RuntimeDefault"}, where)
                 self.assertIs(context.get("allowPrivilegeEscalation"), False, where)
                 self.assertIs(context.get("readOnlyRootFilesystem"), True, where)
                 self.assertEqual(context.get("capabilities"), {"drop": ["ALL"]}, where)
+                self.assertNotIn("privileged", context, where)
                 self.assertIn("memory", container.get("resources", {}).get("limits", {}), f"{where} has no limit of memory")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unittest
 from collections.abc import Iterator
 
@@ -9,63 +10,18 @@ import chart
 import examples
 import jsonschema
 import yaml
+from bridge import ROOT
+from pod import configuration
+from schema import COMBINED, LEAVES, OWNED, SCHEMA, SETTABLE, VALUES, at, keys, parts
 
-SCHEMA = json.loads((chart.CHART / "values.schema.json").read_text())
-VALUES = yaml.safe_load((chart.CHART / "values.yaml").read_text())
 # Helm's own, and what the bridge's configuration has beside the defaults that the chart gives.
 MORE_THAN_DEFAULTS = ("global", "config")
-COMBINED = ("allOf", "anyOf", "oneOf")
-
-
-def at(schema: dict) -> dict:
-    """The schema itself, where this is a reference to it. Beside a reference draft 7 reads nothing but what people read."""
-    while "$ref" in schema:
-        target: dict = SCHEMA
-        for step in schema["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        schema = {k: v for k, v in schema.items() if k == "description"} | target
-    return schema
-
-
-def parts(schema: dict) -> dict[str, dict]:
-    """The keys of an object, those of its combined schemas too."""
-    result = dict(schema.get("properties", {}))
-    for combination in COMBINED:
-        for each in schema.get(combination, []):
-            for key, part in parts(at(each)).items():
-                result.setdefault(key, part)
-    return result
-
-
-def unfinished(schema: dict) -> bool:
-    return at(schema) == {"description": ""}
-
-
-def keys(schema: dict, path: str = "") -> Iterator[tuple[str, dict]]:
-    """Every key that the schema names, by its path; `[]` stands for the elements of a list, `*` for any name. Those that only
-    one of several forms of a value has are said with the value."""
-    schema = at(schema)
-    below = [(f"{path}.{key}".lstrip("."), part, True) for key, part in schema.get("properties", {}).items()]
-    if isinstance(schema.get("items"), dict):
-        below.append((path + "[]", schema["items"], False))
-    if isinstance(schema.get("additionalProperties"), dict):
-        below.append((path + ".*", schema["additionalProperties"], False))
-    for name, part, is_key in below:
-        if is_key:
-            yield name, at(part)
-        yield from keys(part, name)
 
 
 class SchemaTests(unittest.TestCase):
     def test_it_is_a_schema_of_draft_7(self) -> None:
         self.assertEqual(SCHEMA["$schema"], "http://json-schema.org/draft-07/schema#")
         jsonschema.Draft7Validator.check_schema(SCHEMA)
-
-    def test_all_definitions_are_filled_in(self) -> None:
-        empty = [name for name in SCHEMA["definitions"] if unfinished(SCHEMA["definitions"][name])]
-        if len(empty) == len(SCHEMA["definitions"]):
-            self.skipTest("no definition is filled in yet")
-        self.assertEqual(empty, [])
 
     def test_all_definitions_are_used(self) -> None:
         text = json.dumps(SCHEMA)
@@ -84,7 +40,7 @@ class SchemaTests(unittest.TestCase):
         for path, schema in keys(SCHEMA):
             with self.subTest(path):
                 # Within the elements of a list stands what is Kubernetes' own.
-                if unfinished(schema) or "." in path.partition("[].")[2]:
+                if "." in path.partition("[].")[2]:
                     continue
                 description = schema.get("description", "")
                 self.assertGreater(len(description), 5, f"{path} has no description that says something")
@@ -108,7 +64,7 @@ class SchemaTests(unittest.TestCase):
         for key, value in values.items():
             name = f"{path}.{key}".lstrip(".")
             if key in named:
-                if isinstance(value, dict) and not unfinished(named[key]):
+                if isinstance(value, dict):
                     yield from self.differences(value, named[key], name)
             elif named or at(schema).get("additionalProperties") is False:
                 yield name, "schema"
@@ -116,3 +72,33 @@ class SchemaTests(unittest.TestCase):
         if values and not path.startswith(MORE_THAN_DEFAULTS):
             for key in named.keys() - values.keys() - set(MORE_THAN_DEFAULTS):
                 yield f"{path}.{key}".lstrip("."), "values.yaml"
+
+
+class ConfigurationKeyTests(unittest.TestCase):
+    """The section config is the bridge's configuration."""
+
+    def test_values_yaml_tells_every_key_of_the_configuration(self) -> None:
+        text = (chart.CHART / "values.yaml").read_text()
+        section = text[text.index("\nconfig:\n"):text.index("\nkafka:\n")]
+        told = set(re.findall(r"^ +(?:# +)?([A-Za-z]+):", section, re.MULTILINE))
+        self.assertEqual({path.split(".")[-1] for path in SETTABLE} - told, set())
+
+    def test_it_has_the_keys_that_the_readme_has(self) -> None:
+        readme = (ROOT / "README.md").read_text()
+        table = readme[readme.index("### Configuration"):readme.index("Kafka with SASL and TLS:")]
+        told = {key for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for key in re.findall(r"`([A-Za-z.]+)`", row)}
+        self.assertGreater(len(told), 40)
+        self.assertEqual(SETTABLE - told, set(), "in the schema only")
+        self.assertEqual({key for key in told - SETTABLE if not any(f"{key}.".startswith(f"{own}.") for own in OWNED)}, set(), "in the README only")
+        self.assertEqual({own for own in OWNED if not any(f"{key}.".startswith(f"{own}.") for key in told)}, set())
+
+    def test_it_has_the_keys_that_the_program_asks_for(self) -> None:
+        sources = [*ROOT.glob("Sources/Bridge/BridgeSettings*.swift"), *ROOT.glob("Sources/Bridge/*/BridgeSettings+*.swift")]
+        text = "\n".join(path.read_text() for path in sources)
+        kinds = "string|requiredString|optionalString|integer|boolean|bytes|duration|choice|strings|stringMap|section|sections"
+        asked = set(re.findall(rf'\.(?:{kinds})\(\s*"(\w+)"', text)) | set(re.findall(r'(?:nonEmpty|networks|template|events)\(\s*\w+,\s*"(\w+)"', text))
+        self.assertGreater(len(asked), 50)
+        self.assertEqual({part for path in SETTABLE for part in path.split(".")} - asked, set(), "the program asks for none of these")
+        made = yaml.safe_dump(configuration(examples.values("everything")))
+        known = {part for path in LEAVES for part in path.split(".")} | set(re.findall(r"^[ -]*(\w+):", made, re.MULTILINE))
+        self.assertEqual(asked - known, set(), "the chart knows none of these")
