@@ -2,21 +2,37 @@
 """Writes b24bridge.json, the Grafana dashboard, from the description below: dashboard.py > b24bridge.json
 
 A panel is a title, what it tells, a unit of Grafana's, and queries with the legend of their series. The selection of
-namespace, release and replicas is put into every query, so none stands here. The JSON is Grafana's classic model, which its
-sidecar and every version from 11 on read.
+namespace, release and replicas is put into every query, so none stands here. What is too much is what the alerts say by
+default (values.yaml); a release that has other thresholds has the same dashboard. The JSON is Grafana's classic model, which
+its sidecar and every version from 11 on read.
 """
 from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 SELECTION = 'namespace="$namespace",job="$job",pod=~"$replica"'
 RATE = "$__rate_interval"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS = 24
-# Of a portal, over all replicas: seconds since its last event, and its longest pause of the last 14 days.
-SILENCE = "(time() - max by (portal) (b24bridge_portal_last_event_timestamp_seconds))"
-LONGEST = "min by (portal) (b24bridge_portal_longest_silence_seconds)"
+VALUES = Path(__file__).resolve().parents[1] / "values.yaml"
+
+
+def threshold(name: str) -> float:
+    """The default of metrics.prometheusRule.thresholds. One line of YAML is read, as whoever writes a dashboard may have Python
+    and nothing else."""
+    section = VALUES.read_text().partition("    thresholds:\n")[2]
+    number = float(re.search(rf"^      {name}: ([0-9.]+)$", section, re.MULTILINE).group(1))
+    return int(number) if number.is_integer() else number
+
+
+# Of a portal, over all replicas: seconds since its last event, and its longest pause of the last 14 days, as the replica knows
+# it that heard of it last.
+SILENCE = "min by (portal) (b24bridge_portal_silence_seconds)"
+LONGEST = ("max by (portal) (b24bridge_portal_longest_silence_seconds and on (pod, portal) "
+           f"(b24bridge_portal_silence_seconds == on (portal) group_left () {SILENCE}))")
+USUAL = f"clamp_min({threshold('silenceFactor')} * {LONGEST}, {threshold('silenceSeconds')})"
 
 
 def selected(expression: str) -> str:
@@ -110,20 +126,20 @@ ROWS: list[tuple[str, list[Panel]]] = [
     ("Now", [
         stat("Ready replicas", "Replicas that take events. 0: everything that Bitrix24 calls is lost.", "none",
              "sum(b24bridge_ready)", least=1),
-        stat("Lost in the time shown", "Events answered 503; Bitrix24 does not send them again.", "none",
+        stat("Lost in the time shown", "Events that were not taken, or that the disk did not keep for their portal's token. "
+             "Bitrix24 does not send them again.", "none",
              "sum(increase(b24bridge_events_lost_total[$__range]))", alarm=1, decimals=0),
         stat("Events a second", "Events that were admitted, online and offline.", "reqps",
              f"sum(rate(b24bridge_events_admitted_total[{RATE}]))"),
         stat("Slowest answers (p99)", "One of a hundred events waits longer for its 200, at the slowest replica.", "s",
-             f"max({quantile(0.99, 'b24bridge_answer_seconds', 'pod')})", alarm=1),
+             f"max({quantile(0.99, 'b24bridge_answer_seconds', 'pod')})", alarm=threshold("answerSeconds")),
         stat("Oldest undelivered", "Age of the oldest record that Kafka has not confirmed and that is not parked.", "s",
-             "max(b24bridge_oldest_undelivered_seconds)", alarm=600),
+             "max(b24bridge_oldest_undelivered_seconds)", alarm=threshold("undeliveredSeconds")),
         stat("Fullest journal", "Share of its quota that undelivered records hold. At 1 events are lost.", "percentunit",
-             "max(b24bridge_journal_fill_ratio)", alarm=0.5),
-        stat("Brokers up", "At the replica that sees the fewest.", "none", 'min(b24bridge_kafka_brokers{state="up"})',
-             least=1),
-        stat("Silent portals", "Portals silent at all replicas for longer than 1.5 times their longest pause, and than an hour.",
-             "none", f"count({SILENCE} > clamp_min(1.5 * {LONGEST}, 3600)) or vector(0)", alarm=1),
+             "max(b24bridge_journal_fill_ratio)", alarm=threshold("fillRatio")),
+        stat("Without Kafka", "Replicas that reach no broker.", "none", "sum(b24bridge_kafka_unreachable)", alarm=1),
+        stat("Silent portals", f"Portals silent for longer than {threshold('silenceFactor')} times their longest pause, and than "
+             f"{threshold('silenceSeconds')} s: the alert's defaults.", "none", f"count({SILENCE} > {USUAL}) or vector(0)", alarm=1),
     ]),
     ("Taking", [
         Panel("Events by origin", "Admitted events a second: online by an application's token, webhook by an outgoing "
@@ -134,8 +150,8 @@ ROWS: list[tuple[str, list[Panel]]] = [
               (rate("b24bridge_answers_total", "status") + " > 0", "{{status}}"), stacked=True),
         Panel("Time to answer", "From the end of a request to its answer, of events that were taken. It is the disk's time.",
               "s", (quantile(0.5, "b24bridge_answer_seconds", "pod"), "p50 {{pod}}"),
-              (quantile(0.99, "b24bridge_answer_seconds", "pod"), "p99 {{pod}}"), alarm=1),
-        Panel("Lost events", "Events answered 503, by reason. Each is gone.", "none",
+              (quantile(0.99, "b24bridge_answer_seconds", "pod"), "p99 {{pod}}"), alarm=threshold("answerSeconds")),
+        Panel("Lost events", "Events that were lost, by reason. Each is gone.", "none",
               (increase("b24bridge_events_lost_total", "reason"), "{{reason}}"), stacked=True, decimals=0, alarm=1),
         Panel("Refused calls", "Calls that were not taken, by reason. bad-token, unknown-portal and gone-portal become dead "
               "letters; address and the malformed ones are kept nowhere.", "reqps",
@@ -155,9 +171,9 @@ ROWS: list[tuple[str, list[Panel]]] = [
     ("Journal", [
         Panel("Fill", "Share of their quotas that undelivered and parked records hold. At 1 events are lost.", "percentunit",
               ("b24bridge_journal_fill_ratio", "{{pod}}"), ("b24bridge_parked_journal_fill_ratio", "parked {{pod}}"),
-              maximum=1, alarm=0.5),
+              maximum=1, alarm=threshold("fillRatio")),
         Panel("Oldest undelivered record", "Its age. It grows while Kafka is away.", "s",
-              ("b24bridge_oldest_undelivered_seconds", "{{pod}}"), alarm=600),
+              ("b24bridge_oldest_undelivered_seconds", "{{pod}}"), alarm=threshold("undeliveredSeconds")),
         Panel("Time until full", "At the net growth of the last minute; nothing is drawn while nothing grows.", "s",
               ("b24bridge_journal_until_full_seconds < Inf", "{{pod}}"),
               ("b24bridge_parked_journal_until_full_seconds < Inf", "parked {{pod}}")),
@@ -192,7 +208,7 @@ ROWS: list[tuple[str, list[Panel]]] = [
               ("b24bridge_records_waiting", "{{pod}}")),
         Panel("Failed deliveries", "Delivery reports that said no. The records are kept, and sent again or parked.", "cps",
               (rate("b24bridge_delivery_failures_total", "pod"), "{{pod}}")),
-        Panel("Brokers", "As librdkafka of the producer sees them.", "none",
+        Panel("Brokers", "As librdkafka of the producer sees them; none while its statistics are off.", "none",
               ("sum by (pod, state) (b24bridge_kafka_brokers)", "{{state}} {{pod}}"), decimals=0),
         Panel("Refusing topics, parked records", "Topics that refuse records, and records parked until they take them or that "
               "are refused for a reason of their own.", "short",
@@ -219,18 +235,19 @@ ROWS: list[tuple[str, list[Panel]]] = [
               ("max(b24bridge_portals_without_series)", "without series"), decimals=0),
         Panel("Ten that call most", "Events a second of the ten portals that have most, over the time shown.", "reqps",
               ("topk(10, sum by (portal) (rate(b24bridge_portal_events_total[$__range])))", "{{portal}}"), kind="bargauge"),
-        Panel("Twenty that are silent for longest", "Time since the last event of a portal, at any replica.", "s",
+        Panel("Twenty that are silent for longest", "Time since the last event of a portal, at any replica, without "
+              "the time in which the replica was down.", "s",
               (f"topk(20, {SILENCE})", "{{portal}}"),
               kind="table", width=12, height=9),
         Panel("Nearest to their longest pause", "Silence now, as a multiple of the portal's longest pause of the last 14 days. "
-              "The alert fires above 1.5.", "none",
+              f"The alert fires above {threshold('silenceFactor')} by default.", "none",
               (f"topk(20, {SILENCE} / {LONGEST})", "{{portal}}"),
               kind="table", width=12, height=9, decimals=2),
         Panel("Waiting for their token", "Events that wait for their portal's application token, and how many came to wait.",
-              "none", ("b24bridge_waiting_records", "{{pod}}"),
+              "none", ("b24bridge_awaiting_token_records", "{{pod}}"),
               (increase("b24bridge_events_awaiting_token_total", "pod"), "came to {{pod}}"), width=6),
         Panel("Room for them", "Bytes of the events that wait for their portal's application token, of 64 MiB.", "bytes",
-              ("b24bridge_waiting_bytes", "{{pod}}"), width=6, alarm=2 ** 25),
+              ("b24bridge_awaiting_token_bytes", "{{pod}}"), width=6, alarm=2 ** 25),
         Panel("Installations", "Calls about installations that were verified, by kind, and that were refused, by reason.", "none",
               (increase("b24bridge_installs_verified_total", "kind") + " > 0", "{{kind}}"),
               (increase("b24bridge_installs_refused_total", "reason") + " > 0", "refused: {{reason}}"), width=6,
@@ -243,7 +260,7 @@ ROWS: list[tuple[str, list[Panel]]] = [
               "cps", (rate("b24bridge_offline_rows_total", "outcome"), "{{outcome}}"),
               (rate("b24bridge_offline_recovered_rows_total"), "recovered")),
         Panel("Lag", "Age of the oldest change that was read and is not cleared at the portal. 0: none.", "s",
-              ("max(b24bridge_offline_lag_seconds)", "lag"), alarm=3600),
+              ("max(b24bridge_offline_lag_seconds)", "lag"), alarm=threshold("offlineLagSeconds")),
         Panel("Portals that wait", "For what: budget, their rate of calls is used up; turn, others come first; gate, Kafka or the "
               "journal takes no more.", "none",
               ("sum by (for) (b24bridge_offline_portals_waiting)", "{{for}}"), stacked=True, decimals=0),
@@ -275,7 +292,8 @@ ROWS: list[tuple[str, list[Panel]]] = [
         Panel("Age of the snapshot", "Since the registry was written to the volume, from which a replica starts without Kafka.",
               "s", ("b24bridge_registry_snapshot_age_seconds < Inf", "{{pod}}")),
         Panel("Lists of senders", "Age of the lists of Bitrix24's senders; nothing is drawn of a list that was never fetched.",
-              "s", ("max by (list) (b24bridge_sender_list_age_seconds < Inf)", "{{list}}"), alarm=3600),
+              "s", ("max by (list) (b24bridge_sender_list_age_seconds < Inf)", "{{list}}"),
+              alarm=threshold("senderListAgeSeconds")),
         Panel("Lists: fetches, entries", "Fetches that failed, lists that were never fetched (everybody may send then), networks "
               "on a list.", "short", (increase("b24bridge_sender_list_failures_total", "list"), "failures {{list}}"),
               ("b24bridge_sender_lists_missing", "missing at {{pod}}"),
