@@ -117,7 +117,7 @@
 {{- if and .Values.adopt.ordinals (not .Values.persistence.enabled) -}}
 {{- fail "adopt.ordinals names volumes and persistence.enabled is false, so there are none: leave adopt.ordinals empty." -}}
 {{- end -}}
-{{- $count := ternary $auto.minReplicas .Values.replicaCount $auto.enabled | int -}}
+{{- $count := include "bridge.leastReplicas" . | int -}}
 {{- range .Values.adopt.ordinals -}}
 {{- if lt (int .) $count -}}
 {{- fail (printf "adopt.ordinals has %d, and a pod of that ordinal has the volume and delivers what waits there, as %s is %d: leave it out, or scale down first." (int .) (ternary "autoscaling.minReplicas" "replicaCount" $auto.enabled) $count) -}}

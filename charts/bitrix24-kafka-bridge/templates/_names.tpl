@@ -22,31 +22,49 @@
 {{ include "bridge.fullname" . }}-headless
 {{- end }}
 
-{{/* What selects the pods that take events. Never changes. */}}
-{{- define "bridge.selectorLabels" -}}
+{{/* What selects all pods of the release, its Jobs and its test too. Never changes. */}}
+{{- define "bridge.releaseLabels" -}}
 app.kubernetes.io/name: {{ include "bridge.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* What selects the pods that take events. Never changes. */}}
+{{- define "bridge.selectorLabels" -}}
+{{ include "bridge.releaseLabels" . }}
 app.kubernetes.io/component: bridge
 {{- end }}
 
-{{/* Labels of an object. Called with a list: the context and the component. */}}
-{{- define "bridge.componentLabels" -}}
-{{- $context := index . 0 -}}
-helm.sh/chart: {{ printf "%s-%s" $context.Chart.Name $context.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/name: {{ include "bridge.name" $context }}
-app.kubernetes.io/instance: {{ $context.Release.Name }}
-app.kubernetes.io/component: {{ index . 1 }}
-app.kubernetes.io/version: {{ $context.Values.image.tag | default $context.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ $context.Release.Service }}
-app.kubernetes.io/part-of: b24bridge
-{{- with $context.Values.commonLabels }}
-{{ toYaml . }}
+{{/* Metadata of an object. Called with a dict: context; name, by default the release's full name; namespace, by default the
+     release's; component, by default bridge, as of all that belongs to the pods that take events; labels and annotations beside
+     those of all objects. */}}
+{{- define "bridge.metadata" -}}
+{{- $own := . -}}
+{{- with .context -}}
+name: {{ $own.name | default (include "bridge.fullname" .) }}
+namespace: {{ $own.namespace | default .Release.Namespace }}
+labels:
+  helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+  {{- include "bridge.releaseLabels" . | nindent 2 }}
+  app.kubernetes.io/component: {{ $own.component | default "bridge" }}
+  app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
+  app.kubernetes.io/managed-by: {{ .Release.Service }}
+  app.kubernetes.io/part-of: b24bridge
+  {{- with .Values.commonLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- with $own.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge dict ($own.annotations | default dict) .Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 {{- end }}
 
-{{/* Labels of the objects that belong to the pods that take events. */}}
-{{- define "bridge.labels" -}}
-{{ include "bridge.componentLabels" (list . "bridge") }}
+{{/* Replicas that there always are. */}}
+{{- define "bridge.leastReplicas" -}}
+{{- ternary .Values.autoscaling.minReplicas .Values.replicaCount .Values.autoscaling.enabled | int -}}
 {{- end }}
 
 {{- define "bridge.serviceAccountName" -}}
@@ -65,10 +83,3 @@ app.kubernetes.io/part-of: b24bridge
 {{- end }}
 {{- end }}
 
-{{/* Annotations of an object. Called with a list: the context, and annotations of its own. */}}
-{{- define "bridge.annotations" -}}
-{{- with merge dict (index . 1) (index . 0).Values.commonAnnotations -}}
-annotations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}

@@ -47,6 +47,11 @@ env:
   {{- end }}
 {{- end }}
 
+{{/* Items of a list in brackets. */}}
+{{- define "bridge.logOptions" -}}
+--log-format, {{ .Values.log.format }}, --log-level, {{ .Values.log.level }}
+{{- end }}
+
 {{- define "bridge.mounts" -}}
 - name: configuration
   mountPath: /etc/b24bridge
@@ -130,7 +135,7 @@ spec:
   containers:
     - name: b24bridge
       {{- include "bridge.containerBasics" . | nindent 6 }}
-      args: [serve, --config, /etc/b24bridge/b24bridge.yaml, --log-format, {{ .Values.log.format }}, --log-level, {{ .Values.log.level }}]
+      args: [serve, --config, /etc/b24bridge/b24bridge.yaml, {{ include "bridge.logOptions" . }}]
       ports:
         - name: events
           containerPort: 8080

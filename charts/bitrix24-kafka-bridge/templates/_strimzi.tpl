@@ -90,10 +90,10 @@ list: the context and the topic. */}}
 {{- end }}
 {{- end }}
 
-{{/* Where the objects go, and to whom they belong. */}}
+{{/* Metadata of an object of Strimzi: Kafka's namespace and cluster. Called with a list: the context, the name, annotations. */}}
 {{- define "bridge.strimziMetadata" -}}
-namespace: {{ .Values.kafka.strimzi.namespace | default .Release.Namespace }}
-labels:
-  {{- include "bridge.componentLabels" (list . "kafka") | nindent 2 }}
-  strimzi.io/cluster: {{ required "kafka.strimzi.cluster is empty: give the name of the Kafka object" .Values.kafka.strimzi.cluster }}
+{{- with index . 0 -}}
+{{- $cluster := dict "strimzi.io/cluster" (required "kafka.strimzi.cluster is empty: give the name of the Kafka object" .Values.kafka.strimzi.cluster) -}}
+{{- include "bridge.metadata" (dict "context" . "name" (index $ 1) "namespace" .Values.kafka.strimzi.namespace "component" "kafka" "labels" $cluster "annotations" (index $ 2)) -}}
+{{- end }}
 {{- end }}
