@@ -1,5 +1,5 @@
 {{/* Values that contradict each other are refused here, in words that name the keys and the mend. What one key alone may hold
-     says values.schema.json. */}}
+     says values.schema.json; what shows only while an object is made, as the names of topics, is refused there. */}}
 {{- define "bridge.checks" -}}
 {{- include "bridge.checkOwned" . -}}
 {{- include "bridge.checkPortals" . -}}
@@ -7,6 +7,9 @@
 {{- include "bridge.checkVolume" . -}}
 {{- include "bridge.checkScale" . -}}
 {{- include "bridge.checkGrace" . -}}
+{{- include "bridge.checkMetadata" . -}}
+{{- include "bridge.checkReach" . -}}
+{{- include "bridge.checkStrimzi" . -}}
 {{- end }}
 
 {{- define "bridge.checkOwned" -}}
@@ -134,6 +137,65 @@
 {{- with .Values.terminationGracePeriodSeconds -}}
 {{- if lt (int64 .) $least -}}
 {{- fail (printf "terminationGracePeriodSeconds %d is less than %d: preStopSeconds %d + config.shutdownDelay %s + config.shutdownTimeout %s + terminationMarginSeconds %d. Raise it, leave it null, or lower one of those." (int64 .) $least (int64 $.Values.preStopSeconds) ($.Values.config.shutdownDelay | default "0s") ($.Values.config.shutdownTimeout | default "25s") (int64 $.Values.terminationMarginSeconds)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "bridge.checkReach" -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
+{{- fail "ingress.hosts is empty: name the hosts under which Bitrix24 reaches the bridge, as [{host: bridge.example}]" -}}
+{{- end -}}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
+{{- fail "httpRoute.parentRefs is empty: name the Gateway that listens for Bitrix24, as [{name: public, namespace: gateways}]" -}}
+{{- end -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- if $policy.enabled -}}
+{{- if not $policy.ingressFrom -}}
+{{- fail "networkPolicy.ingressFrom is empty, so nobody could send events and each one would be lost: name the ingress controller's pods, as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress}}}]" -}}
+{{- end -}}
+{{- if not $policy.kafkaTo -}}
+{{- fail "networkPolicy.kafkaTo is empty, so no event could leave the journal: name the brokers, as [{podSelector: {matchLabels: {strimzi.io/cluster: events}}}] or [{ipBlock: {cidr: 10.1.0.0/16}}]" -}}
+{{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled (not $policy.monitoringFrom) -}}
+{{- fail "networkPolicy.monitoringFrom is empty although metrics.serviceMonitor.enabled is true, so that Prometheus could not reach the admin port: name its pods, as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" -}}
+{{- end -}}
+{{- if and .Values.config.kafka.oauth (not (include "bridge.asksBitrix24" .)) (not $policy.extraEgress) -}}
+{{- fail "networkPolicy.extraEgress is empty although config.kafka.oauth is set, so that no token for Kafka could be fetched: name the token server, as [{to: [{ipBlock: {cidr: 10.2.0.0/16}}], ports: [{port: 443, protocol: TCP}]}]" -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "bridge.checkStrimzi" -}}
+{{- $strimzi := .Values.kafka.strimzi -}}
+{{- if and $strimzi.enabled (or $strimzi.topics.enabled $strimzi.user.enabled) (not $strimzi.cluster) -}}
+{{- fail "kafka.strimzi.cluster is empty: give the name of the Kafka object." -}}
+{{- end -}}
+{{- if and $strimzi.enabled $strimzi.topics.enabled -}}
+{{- range $key := ternary (list "config" "deadLetterConfig" "registryConfig") (list "config" "deadLetterConfig") (eq (include "bridge.keepsRegistry" .) "true") -}}
+{{- $least := get (get $strimzi.topics $key) "min.insync.replicas" | default 1 | int -}}
+{{- if gt $least (int $strimzi.topics.replicas) -}}
+{{- fail (printf "kafka.strimzi.topics.replicas %d is less than min.insync.replicas %d of kafka.strimzi.topics.%s, so Kafka would refuse every record: raise the one or lower the other." (int $strimzi.topics.replicas) $least $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Here and not in the schema, as Helm names another key than the one at fault where a key's name is refused. */}}
+{{- define "bridge.checkMetadata" -}}
+{{- $metrics := .Values.metrics -}}
+{{- $labels := dict "podLabels" .Values.podLabels "commonLabels" .Values.commonLabels "metrics.serviceMonitor.labels" $metrics.serviceMonitor.labels "metrics.prometheusRule.labels" $metrics.prometheusRule.labels "metrics.dashboard.labels" $metrics.dashboard.labels -}}
+{{- range $section, $given := $labels -}}
+{{- range $name, $_ := $given -}}
+{{- if regexMatch "^(app[.]kubernetes[.]io|helm[.]sh|strimzi[.]io|b24bridge)/" $name -}}
+{{- fail (printf "%s has %s, which the chart sets itself: leave it out, or take a name of your own." $section $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $section, $given := dict "podAnnotations" .Values.podAnnotations "commonAnnotations" .Values.commonAnnotations -}}
+{{- range $name, $_ := $given -}}
+{{- if regexMatch "^(checksum/configuration$|kubectl[.]kubernetes[.]io/default-container$|b24bridge/|helm[.]sh/)" $name -}}
+{{- fail (printf "%s has %s, which the chart sets itself: leave it out, or take a name of your own." $section $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

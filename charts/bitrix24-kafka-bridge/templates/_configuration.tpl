@@ -12,6 +12,11 @@
 {{- end -}}
 {{- end }}
 
+{{/* true: the bridge itself calls Bitrix24: its portals, or for the lists of where it sends from. */}}
+{{- define "bridge.asksBitrix24" -}}
+{{- if or (include "bridge.isApplication" .) .Values.config.http.allowedNetworks }}true{{ end -}}
+{{- end }}
+
 {{/* Where events are taken, and where the application is installed. */}}
 {{- define "bridge.eventsPath" -}}
 {{ (.Values.config.http).path | default "/b24/events" }}

@@ -49,10 +49,7 @@ labels:
   app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
   app.kubernetes.io/managed-by: {{ .Release.Service }}
   app.kubernetes.io/part-of: b24bridge
-  {{- with .Values.commonLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- with $own.labels }}
+  {{- with merge dict ($own.labels | default dict) .Values.commonLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- with merge dict ($own.annotations | default dict) .Values.commonAnnotations }}
@@ -73,6 +70,19 @@ annotations:
 {{- else }}
 {{- default "default" .Values.serviceAccount.name }}
 {{- end }}
+{{- end }}
+
+{{/* The line with the number of replicas. With an autoscaler it is what there is, as without the line Kubernetes would make it 1;
+     where nobody can be asked (helm template, the first installation) there is none, and the autoscaler sets it. */}}
+{{- define "bridge.replicas" -}}
+{{- if .Values.autoscaling.enabled -}}
+{{- $kind := ternary "StatefulSet" "Deployment" .Values.persistence.enabled -}}
+{{- with lookup "apps/v1" $kind .Release.Namespace (include "bridge.fullname" .) -}}
+replicas: {{ max (int .spec.replicas) (int $.Values.autoscaling.minReplicas) }}
+{{- end -}}
+{{- else -}}
+replicas: {{ .Values.replicaCount }}
+{{- end -}}
 {{- end }}
 
 {{- define "bridge.image" -}}

@@ -93,7 +93,7 @@ list: the context and the topic. */}}
 {{/* Metadata of an object of Strimzi: Kafka's namespace and cluster. Called with a list: the context, the name, annotations. */}}
 {{- define "bridge.strimziMetadata" -}}
 {{- with index . 0 -}}
-{{- $cluster := dict "strimzi.io/cluster" (required "kafka.strimzi.cluster is empty: give the name of the Kafka object" .Values.kafka.strimzi.cluster) -}}
+{{- $cluster := dict "strimzi.io/cluster" .Values.kafka.strimzi.cluster -}}
 {{- include "bridge.metadata" (dict "context" . "name" (index $ 1) "namespace" .Values.kafka.strimzi.namespace "component" "kafka" "labels" $cluster "annotations" (index $ 2)) -}}
 {{- end }}
 {{- end }}
