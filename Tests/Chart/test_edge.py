@@ -91,7 +91,7 @@ class Policy(unittest.TestCase):
 
     def test_where_to(self):
         names, kafka, own = self.spec()["egress"]
-        self.assertEqual({(port["port"], port["protocol"]) for port in names["ports"]}, {(53, "UDP"), (53, "TCP")})
+        self.assertEqual({(port["port"], port["protocol"]) for port in names["ports"]}, {(port, protocol) for port in (53, 5353) for protocol in ("UDP", "TCP")})
         self.assertEqual(names["to"][0]["podSelector"]["matchLabels"], {"k8s-app": "kube-dns"})
         self.assertEqual((kafka["to"], [port["port"] for port in kafka["ports"]]), ([self.BROKERS], [9092, 9093]))
         self.assertEqual(own["to"], [self.OWN])

@@ -126,7 +126,8 @@ class Strimzi(unittest.TestCase):
         self.assertEqual(more["topic", "bitrix24.", "prefix"], {"Describe", "Write"})
         self.assertEqual(more["group", "b24bridge-", "prefix"], {"Describe", "Read"})
         more = self.rights({"kafka": {"strimzi": {"user": {"readEvents": True}}}})
-        self.assertEqual(more["topic", "bitrix24.", "prefix"], {"Describe", "Read", "Write"})
+        self.assertEqual(more["topic", "bitrix24.", "prefix"], {"Describe", "Write"})
+        self.assertEqual(more["topic", "bitrix24.crm.deal", "literal"], {"Describe", "Read"})
 
     def test_without_a_common_beginning_each_topic_is_named(self):
         rights = self.rights({"config": {"kafka": {"topic": "{entity}"}}}, self.with_topics(entities=["crm.deal", "task"]))

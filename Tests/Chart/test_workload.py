@@ -191,7 +191,7 @@ class Scaling(unittest.TestCase):
                   for job in jobs.values()]
         self.assertEqual(sorted(claims), [f"data-{NAME}-2", f"data-{NAME}-5"])
         job = next(iter(jobs.values()))
-        self.assertEqual(job["spec"]["template"]["spec"]["restartPolicy"], "OnFailure")
+        self.assertEqual(job["spec"]["template"]["spec"]["restartPolicy"], "Never")
         self.assertEqual(job["spec"]["ttlSecondsAfterFinished"], 86400)
         self.assertNotEqual(job["spec"]["template"]["metadata"]["labels"], workload(LEAST)["spec"]["selector"]["matchLabels"])
 
@@ -202,7 +202,7 @@ class Scaling(unittest.TestCase):
         self.assertNotEqual(name(), name(image={"tag": "9"}))
         self.assertNotEqual(name(), name(config={"kafka": {"bootstrapServers": "other:9092"}}))
         self.assertEqual(name(), name(service={"port": 81}))
-        self.assertLessEqual(len(name(fullnameOverride="a" * 52)), 63 + 18)
+        self.assertLessEqual(len(name(fullnameOverride="a" * 52)), 63)
 
 
 class Services(unittest.TestCase):
