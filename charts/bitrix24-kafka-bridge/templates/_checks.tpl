@@ -39,7 +39,16 @@
 {{- if not (or (include "bridge.portalsSecret" .) $isApplication (include "bridge.keepsRegistry" .)) -}}
 {{- fail "no portal could send anything: name portals in portals.static or portals.existingSecret, or set config.application (clientId, publicURL) and application.existingSecret, or portals.registry: true to add them by `b24bridge portals add`." -}}
 {{- end -}}
+{{- /* Faults for which the bridge refuses the file: running pods would go on with the old one, and none could start anew. */ -}}
+{{- $members := list -}}
 {{- range .Values.portals.static -}}
+{{- if has .memberId $members }}{{ fail (printf "portals.static: portal %s stands twice, and the bridge refuses such a file: give it one entry with all its tokens." .memberId) }}{{ end -}}
+{{- $members = append $members .memberId -}}
+{{- $portal := . -}}
+{{- range $key := list "applicationTokens" "webhookTokens" -}}
+{{- if has "" (get $portal $key | default list) }}{{ fail (printf "portals.static: portal %s has an empty token in %s, and the bridge refuses such a file: give the token, or take the entry out." $portal.memberId $key) }}{{ end -}}
+{{- end -}}
+{{- if gt (len (concat (.applicationTokens | default list) (.webhookTokens | default list))) 16 }}{{ fail (printf "portals.static: portal %s has more than 16 tokens in applicationTokens and webhookTokens: remove old ones." .memberId) }}{{ end -}}
 {{- if not (or .applicationTokens .webhookTokens) }}{{ fail (printf "portals.static: portal %s has neither applicationTokens nor webhookTokens, so nothing could be believed of it: give at least one token." .memberId) }}{{ end -}}
 {{- end -}}
 {{- if $isApplication -}}

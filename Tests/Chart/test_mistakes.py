@@ -1,0 +1,41 @@
+"""Mistakes that the bridge would find weeks later, or never: the chart refuses them, or warns, in words that name the mend."""
+from __future__ import annotations
+
+import unittest
+
+from chart import merged, notes, refusal, render
+
+MEMBER, TOKEN = "a223c6b3710f85df22e9377d6c4f7553", "51856fefc120afa4b628cc82d3935cce"
+PORTAL = {"memberId": MEMBER, "applicationTokens": [TOKEN]}
+MINIMAL = {"config": {"kafka": {"bootstrapServers": "kafka:9092"}}, "portals": {"static": [PORTAL]}}
+APPLICATION = {
+    "config": {"kafka": {"bootstrapServers": "kafka:9092"},
+               "application": {"clientId": "local.1", "publicURL": "https://bridge.example"}},
+    "application": {"existingSecret": "b24-application"}}
+
+
+def portals(*entries: dict) -> dict:
+    return merged(MINIMAL, {"portals": {"static": list(entries)}})
+
+
+class PortalsFile(unittest.TestCase):
+    def test_a_portal_that_stands_twice_is_refused(self) -> None:
+        words = refusal(portals(PORTAL, {"memberId": MEMBER, "webhookTokens": ["other"]}))
+        self.assertIn(f"portals.static: portal {MEMBER} stands twice", words)
+        self.assertIn("one entry with all its tokens", words)
+        render(portals(PORTAL, {"memberId": "other", "webhookTokens": ["other"]}))
+
+    def test_an_empty_token_is_refused_by_its_key(self) -> None:
+        for key in ("applicationTokens", "webhookTokens"):
+            words = refusal(portals({**PORTAL, key: [TOKEN, ""]}))
+            self.assertIn(f"portal {MEMBER} has an empty token in {key}", words)
+            self.assertNotIn(TOKEN, words)
+
+    def test_more_tokens_than_the_bridge_takes_are_refused(self) -> None:
+        tokens = [f"token{number}" for number in range(17)]
+        self.assertIn("more than 16 tokens", refusal(portals({**PORTAL, "applicationTokens": tokens[:9], "webhookTokens": tokens[9:]})))
+        render(portals({**PORTAL, "applicationTokens": tokens[:8], "webhookTokens": tokens[8:16]}))
+
+
+if __name__ == "__main__":
+    unittest.main()
