@@ -1,9 +1,11 @@
 """Mistakes that the bridge would find weeks later, or never: the chart refuses them, or warns, in words that name the mend."""
 from __future__ import annotations
 
+import re
 import unittest
 
-from chart import merged, notes, refusal, render
+import yaml
+from chart import CHART, merged, notes, refusal, render
 
 MEMBER, TOKEN = "a223c6b3710f85df22e9377d6c4f7553", "51856fefc120afa4b628cc82d3935cce"
 PORTAL = {"memberId": MEMBER, "applicationTokens": [TOKEN]}
@@ -35,6 +37,33 @@ class PortalsFile(unittest.TestCase):
         tokens = [f"token{number}" for number in range(17)]
         self.assertIn("more than 16 tokens", refusal(portals({**PORTAL, "applicationTokens": tokens[:9], "webhookTokens": tokens[9:]})))
         render(portals({**PORTAL, "applicationTokens": tokens[:8], "webhookTokens": tokens[8:16]}))
+
+
+class StrimziUser(unittest.TestCase):
+    @staticmethod
+    def values(username: str, **user: object) -> dict:
+        return merged(MINIMAL, {"kafka": {
+            "sasl": {"mechanism": "SCRAM-SHA-512", "username": username, "existingSecret": "b24bridge"},
+            "strimzi": {"enabled": True, "cluster": "events", "user": user}}})
+
+    def test_a_login_of_somebody_else_is_refused_with_both_names(self) -> None:
+        words = refusal(self.values("b24bridge"))
+        for part in ("kafka.sasl.username is b24bridge", "is bridge-bitrix24-kafka-bridge", "kafka.strimzi.user.name"):
+            self.assertIn(part, words)
+        self.assertIn("is b24,", refusal(self.values("b24bridge", name="b24")))
+
+    def test_the_same_name_or_no_user_of_the_chart_is_well(self) -> None:
+        for values in (self.values("b24bridge", name="b24bridge"), self.values("bridge-bitrix24-kafka-bridge"),
+                       self.values("b24bridge", enabled=False)):
+            render(values)
+
+    def test_the_examples_of_the_readme_are_rendered(self) -> None:
+        examples = [yaml.safe_load(text) for text in
+                    re.findall(r"^```yaml\n(.*?)^```$", (CHART / "README.md").read_text(), re.MULTILINE | re.DOTALL)]
+        self.assertTrue(any("strimzi" in example.get("kafka", {}) for example in examples))
+        for example in examples:
+            with self.subTest(yaml.safe_dump(example)):
+                render(merged(MINIMAL if "kafka" in example.get("config", {}) else APPLICATION, example))
 
 
 if __name__ == "__main__":

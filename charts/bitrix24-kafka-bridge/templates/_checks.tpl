@@ -89,6 +89,10 @@
 {{- if not $sasl.existingSecret }}{{ fail (printf "kafka.sasl.mechanism is %s and kafka.sasl.existingSecret is empty: name the Secret with the password." $sasl.mechanism) }}{{ end -}}
 {{- if and $sasl.username $sasl.usernameKey }}{{ fail "kafka.sasl.username and kafka.sasl.usernameKey are both set: leave one of them empty." }}{{ end -}}
 {{- if not (or $sasl.username $sasl.usernameKey) }}{{ fail (printf "kafka.sasl.mechanism is %s, and neither kafka.sasl.username nor kafka.sasl.usernameKey says whose password it is: set one of them." $sasl.mechanism) }}{{ end -}}
+{{- $user := include "bridge.strimziUserName" . -}}
+{{- if and .Values.kafka.strimzi.enabled .Values.kafka.strimzi.user.enabled $sasl.username (ne $sasl.username $user) -}}
+{{- fail (printf "kafka.sasl.username is %s and the KafkaUser that kafka.strimzi.user makes is %s, so Kafka would refuse the login, or the rights would be another's: set kafka.strimzi.user.name to %s, or kafka.sasl.username to %s, or kafka.strimzi.user.enabled to false." $sasl.username $user $sasl.username $user) -}}
+{{- end -}}
 {{- if $usesOAuth }}{{ fail (printf "kafka.sasl.mechanism is %s and config.kafka.oauth is set, which logs in by OAUTHBEARER: leave one of them out." $sasl.mechanism) }}{{ end -}}
 {{- else -}}
 {{- range $name := list "existingSecret" "username" "usernameKey" -}}

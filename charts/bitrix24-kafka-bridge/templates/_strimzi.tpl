@@ -90,6 +90,11 @@ list: the context and the topic. */}}
 {{- end }}
 {{- end }}
 
+{{/* Name of the KafkaUser, and of the Secret that Strimzi writes beside it. */}}
+{{- define "bridge.strimziUserName" -}}
+{{- .Values.kafka.strimzi.user.name | default (include "bridge.fullname" .) }}
+{{- end }}
+
 {{/* Metadata of an object of Strimzi: Kafka's namespace and cluster. Called with a list: the context, the name, annotations. */}}
 {{- define "bridge.strimziMetadata" -}}
 {{- with index . 0 -}}
