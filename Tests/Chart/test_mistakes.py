@@ -39,6 +39,30 @@ class PortalsFile(unittest.TestCase):
         render(portals({**PORTAL, "applicationTokens": tokens[:8], "webhookTokens": tokens[8:16]}))
 
 
+class PublicAddress(unittest.TestCase):
+    @staticmethod
+    def values(url: object, **application: str) -> dict:
+        return merged(APPLICATION, {"config": {"application": {"publicURL": url, **application}}})
+
+    def test_bitrix24_delivers_to_https_only(self) -> None:
+        for url in ("http://bridge.example", "bridge.example"):
+            words = refusal(self.values(url))
+            self.assertIn(f"config.application.publicURL is {url}", words)
+            self.assertIn("https://", words)
+
+    def test_what_the_bridge_takes_is_taken(self) -> None:
+        for values in (self.values("https://bridge.example"), self.values({"env": "PUBLIC_URL"}),
+                       self.values("http://bridge.example", standIn="http://stand-in:8080")):
+            render(values)
+
+
+class Variables(unittest.TestCase):
+    def test_one_that_would_override_the_configuration_is_refused_by_name(self) -> None:
+        words = refusal(merged(MINIMAL, {"extraEnv": [{"name": "TZ", "value": "UTC"}, {"name": "B24_HTTP_PORT", "value": "1"}]}))
+        self.assertIn("extraEnv has B24_HTTP_PORT", words)
+        self.assertIn("{env: NAME}", words)
+
+
 class StrimziUser(unittest.TestCase):
     @staticmethod
     def values(username: str, **user: object) -> dict:

@@ -2,6 +2,7 @@
      says values.schema.json; what shows only while an object is made, as the names of topics, is refused there. */}}
 {{- define "bridge.checks" -}}
 {{- include "bridge.checkOwned" . -}}
+{{- include "bridge.checkVariables" . -}}
 {{- include "bridge.checkPortals" . -}}
 {{- include "bridge.checkKafka" . -}}
 {{- include "bridge.checkVolume" . -}}
@@ -31,6 +32,12 @@
 {{- end -}}
 {{- end }}
 
+{{- define "bridge.checkVariables" -}}
+{{- range .Values.extraEnv -}}
+{{- if hasPrefix "B24_" .name }}{{ fail (printf "extraEnv has %s, and variables that begin with B24_ would override config behind the chart's back: set the key in config, and have it take a variable of another name by {env: NAME} if need be." .name) }}{{ end -}}
+{{- end -}}
+{{- end }}
+
 {{- define "bridge.checkPortals" -}}
 {{- $isApplication := include "bridge.isApplication" . -}}
 {{- if and .Values.portals.static .Values.portals.existingSecret -}}
@@ -57,6 +64,11 @@
 {{- end -}}
 {{- if not .Values.config.application.publicURL -}}
 {{- fail "config.application.clientId is set and config.application.publicURL is empty: give the https address under which Bitrix24 reaches the bridge." -}}
+{{- end -}}
+{{- $url := .Values.config.application.publicURL -}}
+{{- $stoodIn := .Values.config.application.standIn -}}
+{{- if and (kindIs "string" $url) (not (hasPrefix "https://" $url)) (not (and $stoodIn (hasPrefix "http://" $url))) -}}
+{{- fail (printf "config.application.publicURL is %s, and Bitrix24 delivers to https only: give an address that begins with https:// (http:// is for trials, with config.application.standIn)." $url) -}}
 {{- end -}}
 {{- $ids := list .Values.application.sealingKeyId -}}
 {{- range .Values.application.previousSealingKeys -}}
