@@ -90,5 +90,57 @@ class StrimziUser(unittest.TestCase):
                 render(merged(MINIMAL if "kafka" in example.get("config", {}) else APPLICATION, example))
 
 
+class Warnings(unittest.TestCase):
+    INGRESS = {"ingress": {"enabled": True, "hosts": [{"host": "bridge.example"}],
+                           "tls": [{"hosts": ["bridge.example"], "secretName": "bridge-tls"}]}}
+    POLICY = {"networkPolicy": {"enabled": True, "ingressFrom": [{"podSelector": {}}], "kafkaTo": [{"podSelector": {}}]}}
+    OAUTH = {"config": {"kafka": {"oauth": {"tokenEndpoint": "https://login.example/token", "clientId": "b24bridge"}}},
+             "kafka": {"oauth": {"existingSecret": "kafka-oauth"}}}
+    RULE = {"metrics": {"prometheusRule": {"enabled": True}}}
+
+    def check(self, words: str, with_it: dict, without_it: dict) -> None:
+        self.assertIn(words, notes(with_it))
+        self.assertNotIn(words, notes(without_it))
+
+    def test_a_route_for_another_host_than_bitrix24_calls(self) -> None:
+        def values(public: str, *routes: dict) -> dict:
+            result = merged(APPLICATION, {"config": {"application": {"publicURL": public}}})
+            for route in routes:
+                result = merged(result, route)
+            return result
+
+        def route(*names: str) -> dict:
+            return {"httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": list(names)}}
+
+        wrong = "names the host other.example"
+        self.check(wrong, values("https://other.example", self.INGRESS), values("https://bridge.example:443/", self.INGRESS))
+        self.check(wrong, values("https://other.example", route("bridge.example")), values("https://other.example", route("*.example")))
+        for well in (values("https://other.example", self.INGRESS, route("other.example")), values("https://other.example", route()),
+                     values("https://other.example")):
+            self.assertNotIn("would call in vain", notes(well))
+
+    def test_an_ingress_without_a_certificate(self) -> None:
+        self.check("ingress.tls is empty", merged(MINIMAL, merged(self.INGRESS, {"ingress": {"tls": []}})), merged(MINIMAL, self.INGRESS))
+
+    def test_an_edge_that_neither_hashes_nor_repeats_by_itself(self) -> None:
+        self.check("examples/README.md", merged(MINIMAL, self.INGRESS), MINIMAL)
+
+    def test_tokens_for_kafka_in_the_clear(self) -> None:
+        open_ = merged(MINIMAL, self.OAUTH)
+        self.check("config.kafka.oauth is set without kafka.tls.enabled", open_, merged(open_, {"kafka": {"tls": {"enabled": True}}}))
+
+    def test_a_policy_that_leaves_out_a_port_of_kafka(self) -> None:
+        def values(servers: str, *ports: int) -> dict:
+            return merged(merged(MINIMAL, self.POLICY), {"config": {"kafka": {"bootstrapServers": servers}},
+                                                         "networkPolicy": {"kafkaPorts": list(ports)}})
+
+        self.check("kafkaPorts lacks 9094, the port of b:9094", values("a:9093, b:9094", 9093), values("a:9093, b:9094", 9093, 9094))
+        self.check("kafkaPorts lacks 9092, the port of kafka ", values("kafka", 9093), values("kafka", 9092))
+
+    def test_alerts_that_lead_to_no_runbook(self) -> None:
+        given = merged(MINIMAL, {"metrics": {"prometheusRule": {"enabled": True, "runbookURL": "https://git.example/RUNBOOK.md#"}}})
+        self.check("runbookURL is empty", merged(MINIMAL, self.RULE), given)
+
+
 if __name__ == "__main__":
     unittest.main()
