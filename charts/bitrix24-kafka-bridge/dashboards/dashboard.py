@@ -230,9 +230,11 @@ ROWS: list[tuple[str, list[Panel]]] = [
         Panel("By state", "Portals of the registry, by state. All replicas know the same.", "none",
               ("max by (state) (b24bridge_registered_portals)", "{{state}}"), stacked=True, decimals=0),
         Panel("Known, silent, without series", "Portals known, those that a replica has not heard for longer than usual, though "
-              "another may, and those that have no series of their own.", "none", ("max(b24bridge_portals)", "known"),
+              "another may, and those that have no series of their own. A file with faults is not taken: earlier portals stay "
+              "in force.", "none", ("max(b24bridge_portals)", "known"),
               ("b24bridge_portals_silent", "silent at {{pod}}"),
-              ("max(b24bridge_portals_without_series)", "without series"), decimals=0),
+              ("max(b24bridge_portals_without_series)", "without series"),
+              ("b24bridge_portals_file_faulty > 0", "faulty file at {{pod}}"), decimals=0),
         Panel("Ten that call most", "Events a second of the ten portals that have most, over the time shown.", "reqps",
               ("topk(10, sum by (portal) (rate(b24bridge_portal_events_total[$__range])))", "{{portal}}"), kind="bargauge"),
         Panel("Twenty that are silent for longest", "Time since the last event of a portal, at any replica, without "
