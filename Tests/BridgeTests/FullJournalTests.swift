@@ -80,7 +80,9 @@ import Testing
                 }
                 let journal = try await bridge.status().journal
                 #expect(journal.fillRatio >= 0.95 && (journal.secondsUntilFull ?? .infinity) < 600)
-                #expect(try await bridge.get("/").body.contains("% full (full in"))
+                let page = try await bridge.get("/").body
+                #expect(page.contains("<b>Journal</b> · more than 95 % full"))
+                #expect(page.firstMatch(of: /<dt>Fill<\/dt><dd>9\d %, full in \d+ (s|min) at the present rate/) != nil)
 
                 // There is room for a small event, and not for a large one. Who came first is first.
                 let canary = "canary-of-a-body-0001"

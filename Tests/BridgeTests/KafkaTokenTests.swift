@@ -202,6 +202,7 @@ import Testing
                     bridge.logs.contains("error", "there is no new token", "HTTP 503", "events wait in the journal")
                 )
                 #expect(broker.logins.isEmpty && bridge.metric("kafka_token_failures_total") >= 1)
+                #expect(try await bridge.get("/").body.contains("<b>Token for Kafka</b> · "))
                 isThere.store(true, ordering: .relaxed)
                 try await wait(for: "a login; \(bridge.logs.lines.suffix(4))") { !broker.logins.isEmpty }
                 #expect(broker.logins[0] == "n,,\u{1}auth=Bearer token-1\u{1}logicalCluster=lkc-1\u{1}\u{1}")
@@ -209,7 +210,7 @@ import Testing
                 try await wait(for: "a login with the next token") { broker.logins.contains { $0.contains("token-2") } }
                 let token = try #require(try await bridge.status().kafka.token)
                 #expect(token.failure == nil && (token.secondsLeft ?? 0) >= 0)
-                #expect(try await bridge.get("/").body.contains("Token for Kafka"))
+                #expect(try await bridge.get("/").body.contains("<dt>Token</dt><dd>good for "))
                 #expect(!bridge.logs.lines.contains { $0.contains("token-1") || $0.contains("s3cr3t") })
             }
         }
