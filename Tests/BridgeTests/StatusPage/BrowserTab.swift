@@ -109,6 +109,12 @@ final class BrowserTab: Sendable {
 
     // MARK: What it does
 
+    /// From the next page on, whatever waits for a time waits for a twentieth of it.
+    func hurry() async throws {
+        let source = "{ const wait = setTimeout; window.setTimeout = (work, time) => wait(work, time / 20); }"
+        try await order("Page.addScriptToEvaluateOnNewDocument", ["source": source])
+    }
+
     func open(_ address: String) async throws {
         try await order("Page.navigate", ["url": address])
         try await waitUntil("location.href.startsWith('\(address)') && document.readyState === 'complete'")

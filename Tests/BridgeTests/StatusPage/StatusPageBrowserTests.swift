@@ -140,6 +140,8 @@ import Testing
 
     @Test func `it rests while nobody sees it`() async throws {
         try await Self.open(.idle) { stage, tab in
+            try await tab.hurry()
+            try await tab.open(stage.url)
             func see(_ isHidden: Bool) async throws {
                 let _: Bool = try await tab.value(
                     of: """
@@ -150,10 +152,10 @@ import Testing
             }
             try await see(true)
             try await tab.waitUntil("document.title === 'Paused: Ready: b24bridge-0'")
-            // One may have been under way.
-            let _: Bool = try await tab.value(of: "new Promise(done => setTimeout(() => done(true), 2500))")
+            // One may have been under way. Seen, it asks every 2 s, which here are 100 ms.
+            let _: Bool = try await tab.value(of: "new Promise(done => setTimeout(() => done(true), 6000))")
             let asked = tab.requested.count
-            let _: Bool = try await tab.value(of: "new Promise(done => setTimeout(() => done(true), 3000))")
+            let _: Bool = try await tab.value(of: "new Promise(done => setTimeout(() => done(true), 12_000))")
             #expect(tab.requested.count == asked)
             stage.report.withLock { $0 = .troubled }
             try await see(false)
