@@ -24,7 +24,7 @@ package struct BridgeSettings: Sendable {
     package struct Admin: Sendable {
         package var host = "127.0.0.1"
         package var port = 9090
-        /// How many portals have metrics of their own, those heard of last.
+        /// How many portals have metrics of their own, those heard of last: 0…100,000. 0: none.
         package var portalMetrics = 1000
     }
 

@@ -28,7 +28,7 @@ struct IntakeContext: Sendable {
         deadLetterBudget: DeadLetterBudget,
         parkingGate: ParkingGate,
         signals: OfflineSignals,
-        activity: ActivityLedger = ActivityLedger(),
+        activity: ActivityLedger,
         metrics: BridgeMetrics,
         logger: Logger
     ) throws(AddressRangeError) {

@@ -11,7 +11,7 @@ struct PendingAnswers {
     struct Answer {
         let responder: Responder
         let receivedAt: NIODeadline
-        /// For what the portal did lately; also for the log, should the event be lost.
+        /// Counted when committed; logged when lost.
         let memberID: String
         let code: String
         /// What the event means for its installation. It is to be stored before the answer. Of few events.

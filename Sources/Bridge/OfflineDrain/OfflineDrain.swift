@@ -53,7 +53,8 @@ package final class OfflineDrain: Sendable {
     let conditions: OfflineConditions
     let metrics: OfflineMetrics
     let pace: OfflinePace
-    /// Called for a portal of whose rows Kafka has confirmed so many.
+    /// Called for a portal of whose rows Kafka has confirmed so many, within its turn: on any thread, and for several portals at
+    /// once. It must not block.
     let didConfirm: (@Sendable (_ memberID: String, _ rows: Int) -> Void)?
     /// Milliseconds since 1970.
     let now: @Sendable () -> Int64

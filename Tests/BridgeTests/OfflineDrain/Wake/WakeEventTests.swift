@@ -51,6 +51,7 @@ import Testing
             deadLetterBudget: DeadLetterBudget(journalBytes: settings.journal.maxBytes),
             parkingGate: ParkingGate(),
             signals: signals,
+            activity: ActivityLedger(),
             metrics: metrics,
             logger: LogLines().logger
         )
