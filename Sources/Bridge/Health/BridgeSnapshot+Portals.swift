@@ -23,7 +23,7 @@ extension PortalPage {
     /// - Parameters:
     ///   - states: Of portals with an installation.
     ///   - text: What member_id or domain contain, in any case. Empty: all portals.
-    ///   - limit: Most portals of the page; at least 1, at most 1000.
+    ///   - limit: Most portals of the page; not below 0.
     ///   - now: Milliseconds since 1970.
     init(
         of directory: PortalDirectory,
@@ -34,8 +34,7 @@ extension PortalPage {
         now: Int64
     ) {
         self.init()
-        let sought = Array(text.lowercased().utf8.prefix(256))
-        let limit = min(max(limit, 1), 1000)
+        let sought = Array(text.lowercased().utf8)
         // Of all that match, the first so many.
         var first = Heap<PortalPlace>()
         for memberID in directory.memberIDs {

@@ -93,18 +93,21 @@ import Testing
         #expect(Self.page(portals, matching: "Ab").found == 1 && Self.page(portals, matching: "d3").found == 1)
         #expect(Self.page(portals, matching: "ПРИМ").found == 1)
         #expect(Self.page(portals, matching: "e4x").found == 0 && Self.page(portals, matching: "<b>").portals.isEmpty)
-        #expect(Self.page(portals, limit: 0).portals.count == 1 && Self.page(portals, limit: .max).portals.count == 4)
-        #expect(Self.page([], matching: "a", limit: -5) == PortalPage())
+        let none = Self.page(portals, limit: 0)
+        #expect(none.portals.isEmpty && none.found == 4 && Self.page(portals, limit: .max).portals.count == 4)
+        #expect(Self.page([], matching: "a") == PortalPage())
+        let long = String(repeating: "x", count: 400)
+        #expect(Self.page([Self.portal(long)], matching: long + "y").found == 0)
     }
 
-    @Test func `the page of ten thousand portals has a thousand at most, and all are counted`() {
+    @Test func `of ten thousand portals the page has as many as are asked for, and all are counted`() {
         let portals = (0..<10_000).map { Self.portal("m\($0)", "p\($0).bitrix24.com") }
         let heard = Dictionary(
             uniqueKeysWithValues: (0..<5000).map { ("m\($0)", PortalActivity(firstAt: Self.now - Int64($0))) }
         )
         let directory = PortalDirectory(portals)
         for text in ["", "77", "bitrix24"] {
-            let page = PortalPage(of: directory, states: [:], heard: heard, matching: text, limit: 5000, now: Self.now)
+            let page = PortalPage(of: directory, states: [:], heard: heard, matching: text, limit: 1000, now: Self.now)
             #expect(page.portals.count == min(1000, page.found))
             #expect(page.found == portals.count { text.isEmpty || $0.domain?.contains(text) ?? false })
         }

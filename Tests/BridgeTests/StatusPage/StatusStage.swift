@@ -1,3 +1,4 @@
+import Bitrix24
 import Foundation
 import Ingress
 import Locks
@@ -66,9 +67,40 @@ final class StatusStage: Sendable {
     }
 
     private func portals(matching find: String, limit: Int) -> PortalPage {
-        let found = portals.withLock { $0 }.filter {
-            find.isEmpty || $0.domain?.contains(find) == true || $0.memberId.contains(find)
+        let portals = portals.withLock { $0 }
+        let now = WallClock.now().milliseconds
+        return PortalPage(
+            of: PortalDirectory(
+                portals.map {
+                    Portal(memberID: $0.memberId, domain: $0.domain, applicationTokens: [], webhookTokens: [])
+                }
+            ),
+            states: Dictionary(uniqueKeysWithValues: portals.map { ($0.memberId, .init(rawValue: $0.state)) }),
+            heard: Dictionary(
+                uniqueKeysWithValues: portals.compactMap { portal in
+                    portal.activity(at: now).map { (portal.memberId, $0) }
+                }
+            ),
+            matching: find,
+            limit: limit,
+            now: now
+        )
+    }
+}
+
+extension PortalStatus {
+    /// What would be told so.
+    fileprivate func activity(at now: Int64) -> PortalActivity? {
+        lastEventSecondsAgo.map { seconds in
+            let lastAt = now - Int64(seconds) * 1000
+            var activity = PortalActivity(
+                lastAt: lastAt,
+                watchedSince: lastAt - (longestSilenceSeconds == nil ? 0 : PortalActivity.apprenticeship),
+                absence: silent ? 0 : now - lastAt,
+                pauses: DailyPauses(newest: lastAt / 86_400_000, seconds: [UInt32(longestSilenceSeconds ?? 0)])
+            )
+            activity.heard(events, at: lastAt)
+            return activity
         }
-        return PortalPage(found: found.count, portals: Array(found.prefix(limit)))
     }
 }
