@@ -22,7 +22,6 @@ struct ActivityFile: Sendable {
     }
 
     private let folder: DurableFolder
-    private let fileSystem: any FileSystem
     let path: String
 
     private static let name = "activity"
@@ -30,7 +29,6 @@ struct ActivityFile: Sendable {
 
     init(directory: String, fileSystem: any FileSystem) {
         folder = DurableFolder(directory, fileSystem: fileSystem)
-        self.fileSystem = fileSystem
         path = "\(directory)/\(Self.name)"
     }
 

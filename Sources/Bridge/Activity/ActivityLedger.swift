@@ -8,6 +8,8 @@ final class ActivityLedger: Sendable {
     struct State: Sendable {
         var portals: [String: PortalActivity] = [:]
         var rate = EventRate()
+        /// Milliseconds since 1970. `nil`: nothing was gathered yet.
+        var gatheredAt: Int64?
         /// Something was heard that is not in the file.
         var isChanged = false
     }
@@ -16,6 +18,10 @@ final class ActivityLedger: Sendable {
     private let tallies = Guarded<[(tally: ActivityTally, portals: Int)]>([])
     /// Of those who count now and then.
     private let others: ActivityTally
+
+    /// Milliseconds by which the wall clock has to leave the other one. What is gathered late or early is within it, and so is
+    /// what no silence is measured by.
+    private static let leastJump: Int64 = 60_000
 
     init() {
         others = ActivityTally()
@@ -38,8 +44,10 @@ final class ActivityLedger: Sendable {
 
     /// Takes in what was counted.
     ///
-    /// - Parameter seconds: Passed since the last time.
-    func gather(seconds: Int) {
+    /// - Parameters:
+    ///   - seconds: Passed since the last time, whatever the wall clock says.
+    ///   - now: Milliseconds since 1970.
+    func gather(seconds: Int, now: Int64) {
         let taken = tallies.withLock { tallies in
             tallies.indices.map { index in
                 let counts = tallies[index].tally.take(leaving: Dictionary(minimumCapacity: tallies[index].portals))
@@ -48,12 +56,17 @@ final class ActivityLedger: Sendable {
             }
         }
         state.withLock { state in
+            let jump = state.gatheredAt.map { now - $0 - Int64(seconds) * 1000 } ?? 0
+            state.gatheredAt = now
+            let hasJumped = abs(jump) >= Self.leastJump
+            if hasJumped { state.portals = state.portals.mapValues { $0.moved(by: jump, notBeyond: now) } }
             var events = 0
             for counts in taken {
                 for (memberID, count) in counts {
                     events += count.events
-                    state.portals[memberID, default: PortalActivity(firstAt: count.lastAt)]
-                        .heard(count.events, at: count.lastAt)
+                    // Of a second in which the clock jumped nobody can tell on which side an event came.
+                    let lastAt = hasJumped ? now : min(count.lastAt, now)
+                    state.portals[memberID, default: PortalActivity(firstAt: lastAt)].heard(count.events, at: lastAt)
                     state.isChanged = true
                 }
             }
@@ -63,11 +76,16 @@ final class ActivityLedger: Sendable {
 
     /// Takes in what an earlier run remembered, before anything is gathered.
     ///
-    /// - Parameter absence: Milliseconds for which the bridge was down.
-    func remember(_ portals: [String: PortalActivity], absence: Int64) {
-        var portals = portals
-        for memberID in portals.keys { portals[memberID]?.missed(absence) }
-        let remembered = portals
+    /// The time for which the bridge was down is taken out. If the clock was ahead then, it was down for no time that is known.
+    ///
+    /// - Parameter now: Milliseconds since 1970.
+    func remember(_ contents: ActivityFile.Contents, now: Int64) {
+        let absence = now - contents.savedAt
+        let remembered = contents.portals.mapValues { portal in
+            var portal = portal.moved(by: min(0, absence), notBeyond: now)
+            portal.missed(absence)
+            return portal
+        }
         state.withLock { $0.portals = remembered }
     }
 

@@ -31,13 +31,15 @@ struct ActivityWatch: Service, CustomStringConvertible {
                 // What took longer than a second leaves empty ones behind it.
                 let seconds = Int((clock.now - watched.gatheredAt).components.seconds)
                 watched.gatheredAt += .seconds(seconds)
-                ledger.gather(seconds: seconds)
+                ledger.gather(seconds: seconds, now: WallClock.now().milliseconds)
                 forget(&watched)
-                if watched.writes.isDue(second: seconds) {
-                    await write(&watched, evenIfUnchanged: watched.writes.isHour)
+                switch watched.writes.passed(seconds) {
+                case .nothing: break
+                case .changes: await write(&watched, evenIfUnchanged: false)
+                case .anything: await write(&watched, evenIfUnchanged: true)
                 }
             }
-            ledger.gather(seconds: 0)
+            ledger.gather(seconds: 0, now: WallClock.now().milliseconds)
             await write(&watched, evenIfUnchanged: true)
         }
     }
@@ -46,8 +48,7 @@ struct ActivityWatch: Service, CustomStringConvertible {
         do {
             let contents = try await onThread { [file] in try file.read() }
             guard let contents else { return }
-            let absence = WallClock.now().milliseconds - contents.savedAt
-            ledger.remember(contents.portals, absence: max(0, absence))
+            ledger.remember(contents, now: WallClock.now().milliseconds)
         } catch {
             logger.notice(
                 "what is remembered of the portals' activity cannot be used; it begins anew",
@@ -94,19 +95,16 @@ struct ActivityWatch: Service, CustomStringConvertible {
     }
 }
 
-/// When to write.
+/// When to write what.
 private struct WriteRhythm {
-    private var second = 0
-    private var minute = 0
+    enum Due { case nothing, changes, anything }
 
-    var isHour: Bool { minute == 0 }
+    private var seconds = 0
 
-    /// - Parameter second: How many have passed.
-    mutating func isDue(second passed: Int) -> Bool {
-        second += passed
-        guard second >= 60 else { return false }
-        second = 0
-        minute = (minute + 1) % 60
-        return true
+    mutating func passed(_ more: Int) -> Due {
+        let before = seconds
+        seconds += more
+        if seconds / 3600 > before / 3600 { return .anything }
+        return seconds / 60 > before / 60 ? .changes : .nothing
     }
 }

@@ -7,7 +7,7 @@ struct PortalActivity: Sendable, Equatable {
     private(set) var events = 0
     private(set) var lastAt: Int64
     /// The first event that is remembered.
-    let watchedSince: Int64
+    private(set) var watchedSince: Int64
     /// Time since the last event in which the bridge was down.
     private(set) var absence: Int64 = 0
     private(set) var pauses = DailyPauses()
@@ -37,6 +37,18 @@ struct PortalActivity: Sendable, Equatable {
         pauses.add(at - lastAt - absence, at: at)
         lastAt = at
         absence = 0
+    }
+
+    /// The wall clock has jumped by so much: all moments move along, so that the jump becomes no pause and no silence.
+    ///
+    /// - Parameter now: By the clock as it goes now. Nothing lies in the future, or the portal would be silent for no time until
+    ///   then.
+    func moved(by jump: Int64, notBeyond now: Int64) -> PortalActivity {
+        var moved = self
+        moved.lastAt = max(0, min(lastAt + jump, now))
+        moved.watchedSince = max(0, min(watchedSince + jump, moved.lastAt))
+        moved.pauses.keepUp(to: moved.lastAt)
+        return moved
     }
 
     /// The bridge was down for so long.
@@ -102,6 +114,12 @@ struct DailyPauses: Sendable, Equatable {
         }
         let place = place(newest)
         seconds[place] = max(seconds[place], UInt32(clamping: pause / 1000))
+    }
+
+    /// Days beyond that of `moment`, which a clock that was ahead has left, become those up to it.
+    mutating func keepUp(to moment: Int64) {
+        let day = max(Int64(Self.days), moment / 86_400_000)
+        if newest > day { self = DailyPauses(newest: day, seconds: newestFirst) }
     }
 
     private func place(_ day: Int64) -> Int { Int(day % Int64(Self.days)) }

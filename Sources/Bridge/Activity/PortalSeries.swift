@@ -8,9 +8,9 @@ internal import Synchronization
 final class PortalSeries: Sendable {
     private struct Series {
         let events: Counter
-        /// So many are in `events`.
+        /// So many of what the ledger tells are in `events`.
         var counted = 0
-        var last: Meter?
+        var silence: Meter?
         var longest: Meter?
     }
 
@@ -26,35 +26,39 @@ final class PortalSeries: Sendable {
         self.factory = factory
     }
 
+    /// - Parameters:
+    ///   - now: Milliseconds since 1970.
+    ///   - portals: Asked while nobody else sets: of two scrapes at once, none sets what is older than what is there.
     /// - Returns: how many portals have none.
-    func set(_ portals: some Sequence<(String, PortalActivity?)>) -> Int {
-        guard limit > 0 else { return portals.reduce(0) { count, _ in count + 1 } }
-        var chosen: [Portal] = portals.map { ($0, $1) }
-        let count = chosen.count
-        if count > limit {
-            chosen.sort { Self.isBefore($0, $1) }
-            chosen.removeLast(count - limit)
-        }
-        let shown = Dictionary(uniqueKeysWithValues: chosen)
+    func set(now: Int64, _ portals: @Sendable () -> [(String, PortalActivity?)]) -> Int {
         series.withLock { series in
+            var chosen: [Portal] = portals().map { ($0, $1) }
+            let count = chosen.count
+            if count > limit {
+                chosen.sort { Self.isBefore($0, $1) }
+                chosen.removeLast(count - limit)
+            }
+            let shown = Dictionary(uniqueKeysWithValues: chosen)
             // First those that go: the registry has room for no more than the limit.
             for (memberID, gone) in series where shown[memberID] == nil {
                 destroy(gone)
                 series[memberID] = nil
             }
             for (memberID, activity) in shown {
-                set(&series[memberID, default: Series(events: counter(memberID))], memberID, activity)
+                set(&series[memberID, default: Series(events: counter(memberID))], memberID, activity, now)
             }
+            return count - chosen.count
         }
-        return count - chosen.count
     }
 
-    private func set(_ series: inout Series, _ memberID: String, _ activity: PortalActivity?) {
+    private func set(_ series: inout Series, _ memberID: String, _ activity: PortalActivity?, _ now: Int64) {
+        // A portal that left and came back between two scrapes is counted anew by the ledger; the series goes on.
+        if activity?.events ?? 0 < series.counted { series.counted = 0 }
         guard let activity else { return }
         series.events.increment(by: Int64(activity.events - series.counted))
-        series.counted = max(series.counted, activity.events)
-        if series.last == nil { series.last = meter(BridgeMetrics.portalLastEvent, memberID) }
-        series.last?.set(Double(activity.lastAt) / 1000)
+        series.counted = activity.events
+        if series.silence == nil { series.silence = meter(BridgeMetrics.portalSilence, memberID) }
+        series.silence?.set(Double(activity.silence(at: now)) / 1000)
         guard let longest = activity.longestPause else { return }
         if series.longest == nil { series.longest = meter(BridgeMetrics.portalLongestSilence, memberID) }
         series.longest?.set(Double(longest) / 1000)
@@ -62,7 +66,7 @@ final class PortalSeries: Sendable {
 
     private func destroy(_ series: Series) {
         series.events.destroy()
-        series.last?.destroy()
+        series.silence?.destroy()
         series.longest?.destroy()
     }
 

@@ -66,8 +66,8 @@ package struct BridgeCheck: Sendable {
         do {
             let journal = try Journal.open(configuration)
             defer { journal.close() }
-            let used = StatusPage.bytes(journal.statistics.diskBytes)
-            finding.text = "can be written; \(used) of \(StatusPage.bytes(maxBytes)) used"
+            let used = Words.bytes(journal.statistics.diskBytes)
+            finding.text = "can be written; \(used) of \(Words.bytes(maxBytes)) used"
         } catch {
             let isInUse = error.code == .locked
             finding.grade = isInUse ? .good : .failure

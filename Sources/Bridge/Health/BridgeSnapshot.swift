@@ -49,8 +49,8 @@ struct BridgeSnapshot: Sendable {
             installations: installations.map {
                 StatusReport.InstallationsPart(
                     callsToVerify: $0.inbox.count,
-                    waitingRecords: $0.waitingRoom.records,
-                    waitingBytes: $0.waitingRoom.bytes
+                    awaitingTokenRecords: $0.waitingRoom.records,
+                    awaitingTokenBytes: $0.waitingRoom.bytes
                 )
             },
             offline: offline().map {
@@ -80,7 +80,7 @@ struct BridgeSnapshot: Sendable {
                         seconds: $0.seconds
                     )
                 },
-                brokers: status.brokers?.parts() ?? []
+                brokers: brokers(status) ?? []
             )
         )
     }
@@ -106,8 +106,8 @@ struct BridgeSnapshot: Sendable {
         set("producer_queue_records", Double(status.queuedRecords))
         set("producer_queue_bytes", Double(status.queuedBytes))
         set("topics_refusing", Double(status.refusingTopics.count))
-        set("waiting_records", Double(installations?.waitingRoom.records ?? 0))
-        set("waiting_bytes", Double(installations?.waitingRoom.bytes ?? 0))
+        set("awaiting_token_records", Double(installations?.waitingRoom.records ?? 0))
+        set("awaiting_token_bytes", Double(installations?.waitingRoom.bytes ?? 0))
         set("install_inbox_calls", Double(installations?.inbox.count ?? 0))
         set("connections", Double(listener().openConnections))
         set("portals", Double(portals.directory.count))
@@ -120,10 +120,15 @@ struct BridgeSnapshot: Sendable {
             gauges.set("sender_list_entries", Double(known.networks?.count ?? 0), of: list)
         }
         set("ready", health.obstacles.isEmpty ? 1 : 0)
-        let brokers = status.brokers?.counts ?? (up: 0, down: 0)
-        gauges.setBrokers(up: brokers.up, down: brokers.down)
+        set("kafka_unreachable", status.brokersUnreachable == nil ? 0 : 1)
+        if let brokers = brokers(status) { gauges.setBrokers(brokers.map(\.standing)) }
         setPortalGauges()
         setRegistryGauges()
+    }
+
+    /// `nil`: librdkafka has told nothing.
+    private func brokers(_ status: ShipperStatus) -> [StatusReport.BrokerPart]? {
+        status.brokers?.parts(allDown: status.brokersUnreachable != nil)
     }
 
     private var activityPart: StatusReport.ActivityPart {
@@ -136,11 +141,11 @@ struct BridgeSnapshot: Sendable {
     }
 
     private func setPortalGauges() {
-        let (directory, heard) = (portals.directory, activity.portals)
-        gauges.set("portals_silent", Double(silentPortals(heard, directory)))
-        let without = portalSeries.set(
-            directory.memberIDs.lazy.filter { directory[$0]?.isHeard ?? false }.map { ($0, heard[$0]) }
-        )
+        gauges.set("portals_silent", Double(silentPortals(activity.portals, portals.directory)))
+        let without = portalSeries.set(now: WallClock.now().milliseconds) { [portals, activity] in
+            let (directory, heard) = (portals.directory, activity.portals)
+            return directory.memberIDs.filter { directory[$0]?.isHeard ?? false }.map { ($0, heard[$0]) }
+        }
         gauges.set("portals_without_series", Double(without))
     }
 
@@ -186,7 +191,7 @@ struct BridgeGauges: Sendable {
     private let meters: [String: Meter]
     private let listMeters: [SenderList: [String: Meter]]
     private let portalMeters: [RegisteredPortal.State: Meter]
-    private let brokerMeters: (up: Meter, down: Meter)
+    private let factory: any MetricsFactory
 
     /// - Parameter registry: Whether there is one. Without it nothing is told of one, as 0 would look like a fault.
     init(factory: any MetricsFactory, lists: [SenderList] = [], registry: Bool) {
@@ -196,19 +201,16 @@ struct BridgeGauges: Sendable {
                 return ($0, Meter(label: label, dimensions: [("state", $0.rawValue)], factory: factory))
             }
         )
-        func brokers(_ state: String) -> Meter {
-            let label = BridgeMetrics.prefix + BridgeMetrics.kafkaBrokers
-            return Meter(label: label, dimensions: [("state", state)], factory: factory)
-        }
-        brokerMeters = (brokers("up"), brokers("down"))
+        self.factory = factory
         meters = Dictionary(
-            uniqueKeysWithValues: (BridgeMetrics.gauges + (registry ? BridgeMetrics.registryGauges : [])).map {
-                ($0, Meter(label: BridgeMetrics.prefix + $0, factory: factory))
-            }
+            uniqueKeysWithValues: (BridgeMetrics.names(.gauge) + (registry ? BridgeMetrics.names(.registryGauge) : []))
+                .map {
+                    ($0, Meter(label: BridgeMetrics.prefix + $0, factory: factory))
+                }
         )
         listMeters = Dictionary(
             uniqueKeysWithValues: lists.map { list in
-                let meters = BridgeMetrics.listGauges.map {
+                let meters = BridgeMetrics.names(.listGauge).map {
                     let label = BridgeMetrics.prefix + $0
                     return ($0, Meter(label: label, dimensions: [("list", list.rawValue)], factory: factory))
                 }
@@ -221,9 +223,13 @@ struct BridgeGauges: Sendable {
 
     func set(_ name: String, _ value: Double, of list: SenderList) { listMeters[list]?[name]?.set(value) }
 
-    func setBrokers(up: Int, down: Int) {
-        brokerMeters.up.set(Double(up))
-        brokerMeters.down.set(Double(down))
+    /// Made only here: 0 would say of a librdkafka that tells nothing that all brokers are gone.
+    func setBrokers(_ standings: [StatusReport.BrokerPart.Standing]) {
+        let label = BridgeMetrics.prefix + BridgeMetrics.kafkaBrokers
+        for standing in [StatusReport.BrokerPart.Standing.up, .down] {
+            Meter(label: label, dimensions: [("state", standing.rawValue)], factory: factory)
+                .set(Double(standings.count { $0 == standing }))
+        }
     }
 
     func setPortals(_ state: RegisteredPortal.State, _ count: Double) { portalMeters[state]?.set(count) }

@@ -65,7 +65,7 @@ struct FillWatch: Service, CustomStringConvertible {
             var metadata = Self.metadata(main)
             if status.isRunning {
                 metadata["undelivered"] = "\(snapshot.waiting(status, statistics.main))"
-                metadata["oldest"] = "\(snapshot.oldestAge(status).map { StatusPage.duration(Int($0)) } ?? "none")"
+                metadata["oldest"] = "\(snapshot.oldestAge(status).map { Words.duration(Int($0)) } ?? "none")"
             }
             say(change, "the journal", metadata, mend: Self.mend(status, parked))
         }

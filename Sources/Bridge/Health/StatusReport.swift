@@ -90,8 +90,8 @@ package struct StatusReport: Codable, Sendable {
         /// In the inbox.
         package var callsToVerify: Int
         /// Events of portals whose application token is not known yet.
-        package var waitingRecords: Int
-        package var waitingBytes: Int
+        package var awaitingTokenRecords: Int
+        package var awaitingTokenBytes: Int
     }
 
     /// The queues of offline events, of whichever replica drains them.

@@ -15,7 +15,7 @@ package struct Moment: Sendable, Comparable, Encodable, CustomStringConvertible 
 
     /// How long ago it was, for people; not below zero when the clock was set back.
     package var age: String {
-        StatusPage.duration(Int(max(0, WallClock.now().milliseconds - Int64(clamping: milliseconds)) / 1000))
+        Words.duration(Int(max(0, WallClock.now().milliseconds - Int64(clamping: milliseconds)) / 1000))
     }
 
     package func encode(to encoder: any Encoder) throws {

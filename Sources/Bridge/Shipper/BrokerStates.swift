@@ -3,7 +3,7 @@ internal import Foundation
 /// The brokers as librdkafka's statistics tell of them
 /// (https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md).
 package struct BrokerStates: Sendable {
-    private let brokers: [Broker]
+    private var brokers: [Broker]
     private let toldAt: ContinuousClock.Instant
 
     /// Milliseconds. With 300 topics of 12 partitions librdkafka's main thread takes 8 ms to write the 2.8 MB, the shipper's 3 ms
@@ -11,6 +11,10 @@ package struct BrokerStates: Sendable {
     static let interval = 10_000
     /// The property that says otherwise. 0: librdkafka tells nothing.
     static let property = "statistics.interval.ms"
+
+    /// For so long a broker that was tried in vain passes for one that is still wanted: it rests for up to
+    /// `reconnect.backoff.max.ms` before it is tried again, 10 s by default, and is told of every 10 s.
+    private static let patience: Duration = .seconds(30)
 
     private static let mostBrokers = 1000
     private static let longestName = 260
@@ -36,10 +40,30 @@ package struct BrokerStates: Sendable {
         let outbuf_cnt: Int
         let waitresp_cnt: Int
         let rtt: Window
+        /// Attempts to connect, also those that failed.
+        let connects: Int?
+        /// When the last attempt was told of that came to nothing. `nil`: there was none since it was up.
+        var triedInVainAt: ContinuousClock.Instant?
+
+        private enum CodingKeys: CodingKey {
+            case nodeid, nodename, source, state, stateage, outbuf_cnt, waitresp_cnt, rtt, connects
+        }
+
+        var isUp: Bool { state == "UP" || state == "UPDATE" }
+
+        /// librdkafka connects to a broker when something is to be asked of it, and not before
+        /// (`enable.sparse.connections`). So one that fails rests in `INIT` between two attempts, as does one of which nothing
+        /// is wanted; the attempts tell them apart.
+        func standing(allDown: Bool, at now: ContinuousClock.Instant) -> StatusReport.BrokerPart.Standing {
+            if isUp { return .up }
+            let wasTried = triedInVainAt.map { now - $0 <= BrokerStates.patience } ?? false
+            return allDown || wasTried || state != "INIT" ? .down : .idle
+        }
     }
 
+    /// - Parameter last: What was told before.
     /// - Returns: `nil` if it cannot be read, as another librdkafka may write it otherwise.
-    init?(statistics: String, now: ContinuousClock.Instant = .now) {
+    init?(statistics: String, after last: BrokerStates? = nil, now: ContinuousClock.Instant = .now) {
         // What comes behind is of topics, and nearly all of it. The statistics are JSON on one line.
         var data = Data(statistics.utf8)
         if let topics = data.range(of: Data("\"topics\":{".utf8)) {
@@ -57,26 +81,29 @@ package struct BrokerStates: Sendable {
             .prefix(Self.mostBrokers)
             .map { $0 }
         toldAt = now
+        let before = Dictionary((last?.brokers ?? []).map { ($0.nodename, $0) }) { first, _ in first }
+        for index in brokers.indices {
+            let (broker, before) = (brokers[index], before[brokers[index].nodename])
+            guard !broker.isUp else { continue }
+            // A producer made anew counts from 0.
+            let wasTried = (broker.connects ?? 0) > 0 && broker.connects != before?.connects
+            brokers[index].triedInVainAt = wasTried ? now : before?.triedInVainAt
+        }
     }
 
-    func parts(now: ContinuousClock.Instant = .now) -> [StatusReport.BrokerPart] {
+    /// - Parameter allDown: librdkafka says that no broker can be reached.
+    func parts(allDown: Bool, now: ContinuousClock.Instant = .now) -> [StatusReport.BrokerPart] {
         let age = max(0, (now - toldAt).components.seconds)
         return brokers.map { broker in
             StatusReport.BrokerPart(
                 name: String(broker.nodename.prefix(Self.longestName)),
                 id: broker.nodeid,
+                standing: broker.standing(allDown: allDown, at: toldAt),
                 state: String(broker.state.prefix(32)),
                 seconds: Int(max(0, broker.stateage) / 1_000_000 + age),
                 roundTripMilliseconds: broker.rtt.cnt > 0 ? broker.rtt.avg / 1000 : nil,
                 requestsUnderWay: broker.outbuf_cnt + broker.waitresp_cnt
             )
         }
-    }
-
-    /// How many are connected, and how many are not although they should be. `INIT` is neither: nothing has asked for a
-    /// connection.
-    var counts: (up: Int, down: Int) {
-        let up = brokers.count { $0.state == "UP" || $0.state == "UPDATE" }
-        return (up, brokers.count { $0.state != "INIT" } - up)
     }
 }

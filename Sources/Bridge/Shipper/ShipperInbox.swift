@@ -129,7 +129,7 @@ final class ShipperInbox: Sendable {
             }
             logger.notice("Kafka brokers can be reached again")
         case .statistics(let json):
-            if let brokers = BrokerStates(statistics: json) { state.withLock { $0.brokers = brokers } }
+            if let brokers = BrokerStates(statistics: json, after: brokers) { state.withLock { $0.brokers = brokers } }
         case .fatal: break
         }
     }

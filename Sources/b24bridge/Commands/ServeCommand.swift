@@ -169,11 +169,12 @@ extension MetricsRegistry {
     /// - Parameter portals: how many of them have series of their own. Nothing else has so many.
     static func forBridge(portals: Int) -> MetricsRegistry {
         let registry = MetricsRegistry(maxLabelSets: max(1000, portals))
-        for (name, text) in BridgeMetrics.descriptions + RESTWorkMetrics.descriptions + OfflineMetrics.descriptions {
+        let bridge = BridgeMetrics.descriptions.map { (name: $0.name, text: $0.text) }
+        for (name, text) in bridge + RESTWorkMetrics.descriptions + OfflineMetrics.descriptions {
             registry.help(BridgeMetrics.prefix + name, text)
         }
         let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-        for name in BridgeMetrics.histograms { _ = registry.buckets(BridgeMetrics.prefix + name, bounds) }
+        for name in BridgeMetrics.names(.histogram) { _ = registry.buckets(BridgeMetrics.prefix + name, bounds) }
         return registry
     }
 }

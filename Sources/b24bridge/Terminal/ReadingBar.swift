@@ -21,6 +21,6 @@ struct ReadingBar {
     private static func words(_ done: Int, of total: Int, since started: ContinuousClock.Instant) -> String {
         let seconds = (ContinuousClock.now - started) / .seconds(1)
         let rate = seconds > 0 ? Int(Double(done) / seconds) : 0
-        return "\(StatusPage.bytes(done)) of \(StatusPage.bytes(total)), \(StatusPage.bytes(rate))/s"
+        return "\(Words.bytes(done)) of \(Words.bytes(total)), \(Words.bytes(rate))/s"
     }
 }

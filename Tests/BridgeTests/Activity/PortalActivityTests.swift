@@ -1,6 +1,8 @@
 import Bitrix24
 import Foundation
 import Journal
+import Synchronization
+import Telemetry
 import Testing
 
 @testable import Bridge
@@ -133,8 +135,8 @@ private let monday: Int64 = 1_792_972_800_000
         tallies[1].heard("b", at: monday)
         ledger.heard("b", 5, at: monday + 9000)
         ledger.heard("c", 0, at: monday)
-        ledger.gather(seconds: 1)
-        ledger.gather(seconds: 1)
+        ledger.gather(seconds: 1, now: monday + hour)
+        ledger.gather(seconds: 1, now: monday + hour)
         #expect(ledger.portals.keys.sorted() == ["a", "b"])
         #expect(ledger.portals["a"]?.events == 6 && ledger.portals["a"]?.lastAt == monday + 2001)
         #expect(ledger.portals["b"]?.events == 6 && ledger.portals["b"]?.lastAt == monday + 9000)
@@ -149,16 +151,71 @@ private let monday: Int64 = 1_792_972_800_000
                 let tally = ledger.makeTally()
                 group.addTask { for count in 0..<20_000 as Range<Int64> { tally.heard("p\(count % 7)", at: monday) } }
             }
-            group.addTask { for _ in 0..<2000 { ledger.gather(seconds: 1) } }
+            group.addTask { for _ in 0..<2000 { ledger.gather(seconds: 1, now: monday + hour) } }
         }
-        ledger.gather(seconds: 1)
+        ledger.gather(seconds: 1, now: monday + hour)
         #expect(ledger.portals.values.reduce(0) { $0 + $1.events } == 40_000)
+    }
+
+    @Test func `a clock that jumps makes no portal silent, and becomes no pause`() {
+        for jump in [3 * day, -3 * day, 90 * minute, -90 * minute] {
+            let ledger = ActivityLedger()
+            var now = monday + 30 * day
+            ledger.remember(
+                .init(savedAt: now, portals: ["a": Self.steady(until: now), "b": Self.steady(until: now)]),
+                now: now
+            )
+            func pass(_ seconds: Int, heard memberID: String? = nil) {
+                now += Int64(seconds) * 1000
+                if let memberID { ledger.heard(memberID, 1, at: now) }
+                ledger.gather(seconds: seconds, now: now)
+            }
+            pass(1, heard: "a")
+            // An event from before the jump, and one from after it, both gathered after.
+            ledger.heard("a", 1, at: now)
+            now += jump
+            pass(1, heard: "b")
+            pass(600, heard: "a")
+            pass(600)
+            for memberID in ["a", "b"] {
+                let portal = ledger.portals[memberID]
+                #expect(portal?.longestPause == hour, "\(jump) \(memberID)")
+                #expect((1199...1202).contains((portal?.silence(at: now) ?? 0) / 1000 + (memberID == "a" ? 600 : 0)))
+                #expect(portal?.isSilent(at: now) == false && portal?.isSilent(at: now + 2 * hour) == true)
+            }
+        }
+    }
+
+    @Test func `what a clock that was ahead has left does not keep a portal from being silent`() throws {
+        let now = monday + 30 * day
+        let ahead = 400 * day
+        let ledger = ActivityLedger()
+        // It was put right while the bridge was down.
+        ledger.remember(.init(savedAt: now + ahead, portals: ["a": Self.steady(until: now + ahead - hour)]), now: now)
+        let portal = try #require(ledger.portals["a"])
+        #expect(portal.lastAt == now - hour && portal.silence(at: now) == hour && portal.longestPause == hour)
+        #expect(!portal.isSilent(at: now) && portal.isSilent(at: now + hour))
+        // Its days are those of the clock as it goes now.
+        #expect(portal.pauses.newest == (now - hour) / day)
+        ledger.remember(.init(savedAt: now, portals: ["b": Self.steady(until: now + ahead)]), now: now)
+        #expect(ledger.portals["b"]?.lastAt == now)
+        // And what was counted under it.
+        ledger.heard("c", 1, at: now + ahead)
+        ledger.gather(seconds: 1, now: now)
+        #expect(ledger.portals["c"]?.lastAt == now && ledger.portals["c"]?.watchedSince == now)
+    }
+
+    /// Of an event an hour.
+    private static func steady(until end: Int64) -> PortalActivity {
+        var portal = PortalActivity(firstAt: end - 10 * day)
+        for passed in 1...240 as ClosedRange<Int64> { portal.heard(1, at: end - 10 * day + passed * hour) }
+        return portal
     }
 
     @Test func `portals that left are forgotten, and those the application was taken off`() {
         let ledger = ActivityLedger()
         for memberID in ["here", "left", "gone"] { ledger.heard(memberID, 1, at: monday) }
-        ledger.gather(seconds: 1)
+        ledger.gather(seconds: 1, now: monday + hour)
         ledger.keep(
             only: PortalDirectory([
                 Portal(memberID: "here", domain: nil, applicationTokens: [], webhookTokens: []),
@@ -214,5 +271,69 @@ private let monday: Int64 = 1_792_972_800_000
         let read = try #require(try file.read())
         #expect(read.portals.keys.sorted() == ["c", "d"])
         #expect(read.portals["c"]?.watchedSince == 5)
+    }
+}
+
+@Suite struct PortalSeriesTests {
+    private let registry = MetricsRegistry()
+
+    private static let taken = Atomic<Int>(0)
+
+    private static func activity(_ events: Int) -> PortalActivity {
+        var activity = PortalActivity(firstAt: monday)
+        activity.heard(events, at: monday)
+        return activity
+    }
+
+    private func events(_ memberID: String) -> Double? {
+        registry.value("b24bridge_portal_events_total", [("portal", memberID)])
+    }
+
+    @Test func `a portal that leaves and comes back between two scrapes is counted on`() {
+        let series = PortalSeries(limit: 10, factory: registry)
+        for (counted, sum) in [(5, 5.0), (7, 7), (2, 9), (2, 9), (3, 10), (nil, 10), (20, 30)] as [(Int?, Double)] {
+            _ = series.set(now: monday) { [("a", counted.map(Self.activity))] }
+            #expect(events("a") == sum, "\(counted ?? 0)")
+        }
+    }
+
+    @Test func `two scrapes at once count nothing twice`() async {
+        let series = PortalSeries(limit: 10, factory: registry)
+        await withTaskGroup { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    for _ in 0..<2000 {
+                        _ = series.set(now: monday) {
+                            [("a", Self.activity(Self.taken.wrappingAdd(1, ordering: .relaxed).newValue))]
+                        }
+                    }
+                }
+            }
+        }
+        #expect(events("a") == 8000)
+    }
+
+    @Test func `the silence is there once something was heard, and leaves with the portal`() {
+        let series = PortalSeries(limit: 1, factory: registry)
+        func silence(_ memberID: String) -> Double? {
+            registry.value("b24bridge_portal_silence_seconds", [("portal", memberID)])
+        }
+        #expect(series.set(now: monday) { [("a", nil)] } == 0)
+        #expect(events("a") == 0 && silence("a") == nil)
+        let whole = Self.activity(1)
+        _ = series.set(now: monday + hour) { [("a", whole)] }
+        #expect(silence("a") == 3600)
+        // For half of it the bridge was down.
+        let heard = {
+            var heard = whole
+            heard.missed(30 * minute)
+            return heard
+        }()
+        _ = series.set(now: monday + hour) { [("a", heard)] }
+        #expect(silence("a") == 1800)
+        #expect(series.set(now: monday + hour) { [("a", nil), ("b", heard)] } == 1)
+        #expect(silence("a") == nil && events("a") == nil && silence("b") == 1800)
+        let none = PortalSeries(limit: 0, factory: registry)
+        #expect(none.set(now: monday) { [("c", heard), ("d", nil)] } == 2 && events("c") == nil)
     }
 }

@@ -42,7 +42,7 @@ import Testing
             try await bridge.take(Self.deals(900...901, of: portal, token: "00000000000000000000000000000000"))
             #expect(bridge.delivered(to: "crm.deal").isEmpty)
             let status = try await bridge.status()
-            #expect(status.installations?.waitingRecords == 42)
+            #expect(status.installations?.awaitingTokenRecords == 42)
             let address = try await standIn.address
             let test = try standIn.body("ONAPPTEST", of: portal, address: address, data: "&data[QUERY][nonce]=n1")
             try await bridge.take([test])
@@ -64,7 +64,7 @@ import Testing
             }
             // From now on they go straight on.
             try await wait(for: "an empty waiting room") {
-                try await bridge.status().installations?.waitingRecords == 0
+                try await bridge.status().installations?.awaitingTokenRecords == 0
             }
             let before = bridge.metric("events_awaiting_token_total")
             try await bridge.take(Self.deals([121], of: portal, token: token))
@@ -107,7 +107,7 @@ import Testing
             try await InstallationScene.with(standIn, address, directory: directory, prefix: prefix) { bridge in
                 try await bridge.waitForStanding(.awaitingToken, of: portal)
                 try await bridge.take(Self.deals(6...8, of: portal))
-                #expect(bridge.metric("waiting_records") == 0 || bridge.delivered(to: "crm.deal").isEmpty)
+                #expect(bridge.metric("awaiting_token_records") == 0 || bridge.delivered(to: "crm.deal").isEmpty)
                 let digest = String(decoding: TokenDigest(token: Array(Self.secret.utf8)).hexadecimal, as: UTF8.self)
                 try await #require(bridge.bridge.registry).change(portal, until: .here) {
                     $0.applicationTokens = .init(digests: [digest], nonce: nil)

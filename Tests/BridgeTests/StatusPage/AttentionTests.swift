@@ -6,7 +6,7 @@ import Testing
     private static func worries(_ change: (inout StatusReport) -> Void) -> [String] {
         var report = StatusReport.idle
         change(&report)
-        return StatusPage(report, portals: PortalPage(), find: "").worries.map { "\($0.subject): \($0.words)" }
+        return report.worries.map { "\($0.subject): \($0.words)" }
     }
 
     @Test func `a file of portals that was not taken, and single parked records, are told`() {

@@ -59,6 +59,7 @@ extension StatusReport {
                 BrokerPart(
                     name: "kafka-\($0):9092",
                     id: $0,
+                    standing: .up,
                     state: "UP",
                     seconds: 12_300,
                     roundTripMilliseconds: 0.8 + Double($0) / 7,
@@ -85,7 +86,7 @@ extension StatusReport {
             snapshotAgeSeconds: 41,
             fault: nil
         )
-        report.installations = InstallationsPart(callsToVerify: 0, waitingRecords: 0, waitingBytes: 0)
+        report.installations = InstallationsPart(callsToVerify: 0, awaitingTokenRecords: 0, awaitingTokenBytes: 0)
         report.offline = OfflinePart(
             portals: 412,
             portalsDenied: 0,
@@ -125,7 +126,7 @@ extension StatusReport {
             "connected": 980, "needs-authorization": 11, "awaiting-token": 1, "offline-denied": 5, "gone": 3,
         ]
         report.registry?.fault = "the coordinator is not available"
-        report.installations = InstallationsPart(callsToVerify: 4, waitingRecords: 91, waitingBytes: 88_000)
+        report.installations = InstallationsPart(callsToVerify: 4, awaitingTokenRecords: 91, awaitingTokenBytes: 88_000)
         report.offline?.portalsDenied = 5
         report.offline?.lagSeconds = 7300
         report.offline?.paused = "Kafka cannot be reached"
@@ -151,8 +152,9 @@ extension StatusReport {
             .init(topic: "b24.crm.dael", parked: true, error: "Broker: Unknown topic or partition", seconds: 8100),
             .init(topic: "b24.tasks.task", parked: false, error: "Broker: Topic authorization failed", seconds: 31),
         ]
+        for index in report.kafka.brokers.indices { report.kafka.brokers[index].standing = .down }
         report.kafka.brokers[0].state = "AUTH_REQ"
-        report.kafka.brokers[1].state = "DOWN"
+        report.kafka.brokers[1].state = "INIT"
         report.kafka.brokers[1].roundTripMilliseconds = nil
         report.kafka.brokers[2].state = "TRY_CONNECT"
         return report

@@ -9,123 +9,134 @@ extension StatusPage {
             "<li class=\"\(grade.rawValue)\"><span><b>\(subject)</b> · \(words)</span></li>\n"
         }
     }
+}
 
+extension StatusReport {
     /// The worst first: what loses events, or will, is bad.
-    var worries: [Worry] {
+    var worries: [StatusPage.Worry] {
         let all =
-            report.obstacles.map { Worry(grade: .bad, subject: "Not ready", words: $0) } + journalWorries + kafkaWorries
+            obstacles.map { StatusPage.Worry(grade: .bad, subject: "Not ready", words: $0) } + journalWorries
+            + kafkaWorries
             + topicWorries + portalWorries + senderWorries
         return all.filter { $0.grade == .bad } + all.filter { $0.grade != .bad }
     }
 
-    private var journalWorries: [Worry] {
-        var worries: [Worry] = []
-        let lost = report.refusals.filter(\.lost)
+    private var journalWorries: [StatusPage.Worry] {
+        var worries: [StatusPage.Worry] = []
+        let lost = refusals.filter(\.lost)
         if let latest = lost.map(\.lastSecondsAgo).min() {
             worries.append(
                 latest < 3600
-                    ? Worry(grade: .bad, subject: "Events lost", words: "in the last hour; see Refused and lost")
-                    : Worry(grade: .warn, subject: "Events lost", words: "since the start; see Refused and lost")
+                    ? StatusPage.Worry(
+                        grade: .bad,
+                        subject: "Events lost",
+                        words: "in the last hour; see Refused and lost"
+                    )
+                    : StatusPage.Worry(
+                        grade: .warn,
+                        subject: "Events lost",
+                        words: "since the start; see Refused and lost"
+                    )
             )
         }
-        for (name, part) in [("Journal", report.journal), ("Parked records", report.parked)] {
+        for (name, part) in [("Journal", journal), ("Parked records", parked)] {
             // What keeps the journal itself from taking events is an obstacle.
             if name != "Journal", part.state != "accepting" {
-                worries.append(Worry(grade: .bad, subject: name, words: "their journal is \(part.state)"))
+                worries.append(StatusPage.Worry(grade: .bad, subject: name, words: "their journal is \(part.state)"))
             }
             if let level = FillAlarm.levels.last(where: { part.fillRatio * 100 >= Double($0) }) {
-                let grade: Grade = level == FillAlarm.levels.last ? .bad : .warn
-                worries.append(Worry(grade: grade, subject: name, words: "more than \(level) % full"))
+                let grade: StatusPage.Grade = level == FillAlarm.levels.last ? .bad : .warn
+                worries.append(StatusPage.Worry(grade: grade, subject: name, words: "more than \(level) % full"))
             }
             if part.damagedBytes > 0 || part.setAsideFiles > 0 {
                 let words = "a part could not be read at the start; see b24bridge journal verify"
-                worries.append(Worry(grade: .warn, subject: name, words: words))
+                worries.append(StatusPage.Worry(grade: .warn, subject: name, words: words))
             }
         }
         return worries
     }
 
-    private var kafkaWorries: [Worry] {
-        let part = report.kafka
-        var worries: [Worry] = []
+    private var kafkaWorries: [StatusPage.Worry] {
+        let part = kafka
+        var worries: [StatusPage.Worry] = []
         if let words = part.unreachable {
-            let outlook = report.journal.state == "accepting" ? ". Events wait in the journal." : "."
-            worries.append(Worry(grade: .warn, subject: "Kafka unreachable", words: words + outlook))
+            let outlook = journal.state == "accepting" ? ". Events wait in the journal." : "."
+            worries.append(StatusPage.Worry(grade: .warn, subject: "Kafka unreachable", words: words + outlook))
         } else {
-            let down = part.brokers.filter { $0.state == "DOWN" }
+            let down = part.brokers.filter { $0.standing == .down }
             if !down.isEmpty {
                 let words = "\(down.count) of \(part.brokers.count): \(Self.few(down.map(\.name)))"
-                worries.append(Worry(grade: .warn, subject: "Brokers down", words: words))
+                worries.append(StatusPage.Worry(grade: .warn, subject: "Brokers down", words: words))
             }
             if let age = part.oldestUndeliveredSeconds, age >= 300 {
                 let words = "the oldest record has waited for longer than 5 minutes"
-                worries.append(Worry(grade: .warn, subject: "Kafka is behind", words: words))
+                worries.append(StatusPage.Worry(grade: .warn, subject: "Kafka is behind", words: words))
             }
         }
         if let token = part.token, let failure = token.failure ?? ((token.secondsLeft ?? 1) <= 0 ? "expired" : nil) {
-            worries.append(Worry(grade: .warn, subject: "Token for Kafka", words: failure))
+            worries.append(StatusPage.Worry(grade: .warn, subject: "Token for Kafka", words: failure))
         }
         return worries
     }
 
-    private var topicWorries: [Worry] {
-        let topics = report.kafka.refusingTopics
-        if topics.isEmpty, report.kafka.parkedRecords > 0 {
+    private var topicWorries: [StatusPage.Worry] {
+        let topics = kafka.refusingTopics
+        if topics.isEmpty, kafka.parkedRecords > 0 {
             let words = "refused for reasons of their own; see b24bridge journal inspect"
-            return [Worry(grade: .warn, subject: "Parked records", words: words)]
+            return [StatusPage.Worry(grade: .warn, subject: "Parked records", words: words)]
         }
         guard topics.count > 3 else {
             return topics.map { topic in
                 let parked = topic.parked ? "; its records are parked" : ""
-                return Worry(grade: .warn, subject: "Topic \(topic.topic)", words: "\(topic.error)\(parked)")
+                return StatusPage.Worry(grade: .warn, subject: "Topic \(topic.topic)", words: "\(topic.error)\(parked)")
             }
         }
-        return [Worry(grade: .warn, subject: "Topics refuse", words: Self.few(topics.map(\.topic)))]
+        return [StatusPage.Worry(grade: .warn, subject: "Topics refuse", words: Self.few(topics.map(\.topic)))]
     }
 
-    private var portalWorries: [Worry] {
-        var worries: [Worry] = []
+    private var portalWorries: [StatusPage.Worry] {
+        var worries: [StatusPage.Worry] = []
         func portals(_ count: Int, _ words: String) {
             guard count > 0 else { return }
-            worries.append(Worry(grade: .warn, subject: Self.number(count, "portal"), words: words))
+            worries.append(StatusPage.Worry(grade: .warn, subject: counted(count, "portal"), words: words))
         }
-        if let fault = report.portalsFileFault {
+        if let fault = portalsFileFault {
             let words = "has faults, so that earlier portals stay in force, and a start would fail: \(fault)"
-            worries.append(Worry(grade: .warn, subject: "The portals' file", words: words))
+            worries.append(StatusPage.Worry(grade: .warn, subject: "The portals' file", words: words))
         }
-        portals(report.activity.silentPortals, "silent for longer than usual")
-        let states = report.registry?.states ?? [:]
+        portals(activity.silentPortals, "silent for longer than usual")
+        let states = registry?.states ?? [:]
         portals(
             states[RegisteredPortal.State.needsAuthorization.rawValue] ?? 0,
             "cannot be called: an administrator there must open or install the application again"
         )
         portals(
-            states[RegisteredPortal.State.offlineDenied.rawValue] ?? report.offline?.portalsDenied ?? 0,
+            states[RegisteredPortal.State.offlineDenied.rawValue] ?? offline?.portalsDenied ?? 0,
             "whose offline events cannot be fetched; b24bridge offline status says why"
         )
-        if let words = report.registry?.fault {
-            worries.append(Worry(grade: .warn, subject: "Registry", words: "cannot be read: \(words)"))
+        if let words = registry?.fault {
+            worries.append(StatusPage.Worry(grade: .warn, subject: "Registry", words: "cannot be read: \(words)"))
         }
-        if let words = report.offline?.paused {
-            worries.append(Worry(grade: .warn, subject: "Offline events", words: "not fetched: \(words)"))
+        if let words = offline?.paused {
+            worries.append(StatusPage.Worry(grade: .warn, subject: "Offline events", words: "not fetched: \(words)"))
         }
         return worries
     }
 
-    private var senderWorries: [Worry] {
-        report.senders.lists.compactMap { list in
+    private var senderWorries: [StatusPage.Worry] {
+        senders.lists.compactMap { list in
             if list.ageSeconds == nil {
                 let why = list.failure.map { " (\($0))" } ?? ""
                 let words = "never fetched\(why), so that everybody may send"
-                return Worry(grade: .warn, subject: "List \(list.name)", words: words)
+                return StatusPage.Worry(grade: .warn, subject: "List \(list.name)", words: words)
             }
             return list.failure.map {
-                Worry(grade: .warn, subject: "List \(list.name)", words: "not fetched anew: \($0)")
+                StatusPage.Worry(grade: .warn, subject: "List \(list.name)", words: "not fetched anew: \($0)")
             }
         }
     }
 
     private static func few(_ names: [String]) -> String {
-        names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(number(names.count - 3, "other"))" : "")
+        names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(counted(names.count - 3, "other"))" : "")
     }
 }

@@ -9,7 +9,7 @@ extension StatusPage {
             \(Self.figure("Events", "\(Self.rate(activity.eventsPerSecond))", "a second", sparkline))
             \(Self.figure(
                 "Waiting for Kafka",
-                "\(Self.number(kafka.waitingRecords))",
+                "\(Words.number(kafka.waitingRecords))",
                 kafka.waitingRecords == 1 ? "record" : "records",
                 "<p>\(oldest)</p>"
             ))
@@ -21,9 +21,9 @@ extension StatusPage {
             ))
             \(Self.figure(
                 "Portals",
-                "\(Self.number(report.portals))",
+                "\(Words.number(report.portals))",
                 "known",
-                "<p>\(Self.number(activity.silentPortals)) unusually silent</p>"
+                "<p>\(Words.number(activity.silentPortals)) unusually silent</p>"
             ))
             \(offlineFigure)
             </div>
@@ -34,7 +34,7 @@ extension StatusPage {
         report.offline.map { part in
             Self.figure(
                 "Offline lag",
-                "\(part.lagSeconds.map { Self.duration(Int($0)) } ?? "0 s")",
+                "\(part.lagSeconds.map { Words.duration(Int($0)) } ?? "0 s")",
                 "",
                 "<p>\(part.lagSeconds == nil ? "nothing waits" : "oldest change not published")</p>"
             )
@@ -63,7 +63,7 @@ extension StatusPage {
         }
         let words =
             counts.isEmpty
-            ? "no figures of the last minute yet" : "last minute, peak \(Self.number(peak))"
+            ? "no figures of the last minute yet" : "last minute, peak \(Words.number(peak))"
         return """
             <svg viewBox="0 0 240 25" preserveAspectRatio="none" role="img" aria-label="Events by second, \(words)">\
             <path class="base" d="M0 24.5h240"/><path d="\(bars)"/></svg><p>\(words)</p>

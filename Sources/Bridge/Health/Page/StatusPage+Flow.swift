@@ -1,4 +1,4 @@
-/// The way of the events: Kafka, journals, what was refused, offline events.
+/// The way of the events: Kafka, journals, what was refused, offline events, who may send, and the registry.
 extension StatusPage {
     var kafka: Markup {
         let part = report.kafka
@@ -11,10 +11,10 @@ extension StatusPage {
         }
         if let words = part.unreachable { facts.append(("Error", "\(words)")) }
         facts.append(
-            ("Handed over", "\(Self.number(part.queuedRecords, "record")), \(Self.bytes(part.queuedBytes))")
+            ("Handed over", "\(counted(part.queuedRecords, "record")), \(Words.bytes(part.queuedBytes))")
         )
         if let token = part.token {
-            let left = token.secondsLeft.map { $0 > 0 ? "good for \(Self.duration($0))" : "expired" } ?? "none yet"
+            let left = token.secondsLeft.map { $0 > 0 ? "good for \(Words.duration($0))" : "expired" } ?? "none yet"
             facts.append(("Token", "\(left)\(token.failure.map { "; no new one: \($0)" } ?? "")"))
         }
         return Self.section("kafka", "Kafka", "\(brokers)\(Self.facts(facts))\(refusingTopics)")
@@ -23,12 +23,13 @@ extension StatusPage {
     private var brokers: Markup? {
         guard !report.kafka.brokers.isEmpty else { return nil }
         let rows = report.kafka.brokers.map { broker -> [Markup] in
-            let grade: Grade = broker.state == "UP" ? .good : broker.state == "DOWN" ? .bad : .warn
-            let words = broker.state.lowercased().replacing("_", with: " ")
+            let standing = broker.standing.rawValue
+            let state = broker.state.lowercased().replacing("_", with: " ")
+            let since = "\(state == standing ? "" : "\(state) ")for \(Words.duration(broker.seconds))"
             return [
-                "\(broker.name)", "\(Self.badge(grade, words)) <small>for \(Self.duration(broker.seconds))</small>",
+                "\(broker.name)", "\(Self.badge(broker.standing.grade, standing)) <small>\(since)</small>",
                 "\(broker.roundTripMilliseconds.map { "\(($0 * 10).rounded() / 10) ms" } ?? "–")",
-                "\(Self.number(broker.requestsUnderWay))",
+                "\(Words.number(broker.requestsUnderWay))",
             ]
         }
         return Self.table(
@@ -47,14 +48,14 @@ extension StatusPage {
             ]
         }
         let others = topics.count - rows.count
-        let more: Markup = others > 0 ? "<p>and \(Self.number(others, "other"))</p>" : ""
+        let more: Markup = others > 0 ? "<p>and \(counted(others, "other"))</p>" : ""
         return "\(Self.table([("Topic that refuses", false), ("Records", false), ("Since", true)], rows))\(more)"
     }
 
     var journals: Markup {
         var parts = journal("Events", report.journal)
         if report.kafka.parkedRecords > 0 || report.parked.state != "accepting" || report.parked.setAsideFiles > 0 {
-            let count = Self.number(report.kafka.parkedRecords)
+            let count = Words.number(report.kafka.parkedRecords)
             parts = "\(parts)\(journal("Parked: \(count)", report.parked))"
         }
         return Self.section("journal", "Journal", parts)
@@ -64,14 +65,14 @@ extension StatusPage {
         var facts: [(String, Markup)] = [
             (
                 "On disk",
-                "\(Self.bytes(part.bytes)) of \(Self.bytes(part.maxBytes)), \(Self.number(part.segments, "segment"))"
+                "\(Words.bytes(part.bytes)) of \(Words.bytes(part.maxBytes)), \(counted(part.segments, "segment"))"
             ),
             ("Fill", "\(Self.percent(part.fillRatio)) %, \(Self.timeLeft(part))"),
         ]
-        if part.pendingBytes > 0 { facts.append(("Being written", "\(Self.bytes(part.pendingBytes))")) }
+        if part.pendingBytes > 0 { facts.append(("Being written", "\(Words.bytes(part.pendingBytes))")) }
         if part.damagedBytes > 0 || part.setAsideFiles > 0 {
-            let files = Self.number(part.setAsideFiles, "file")
-            facts.append(("Not readable", "\(Self.bytes(part.damagedBytes)), \(files) set aside"))
+            let files = counted(part.setAsideFiles, "file")
+            facts.append(("Not readable", "\(Words.bytes(part.damagedBytes)), \(files) set aside"))
         }
         let grade: Grade = part.state == "accepting" ? .good : .bad
         return "<h3>\(name) \(Self.badge(grade, part.state))</h3>\(Self.meter(part, of: name))\(Self.facts(facts))"
@@ -81,7 +82,7 @@ extension StatusPage {
         let rows = report.refusals.map { part -> [Markup] in
             let lost: Markup? = part.lost ? Self.badge(.bad, "lost") : nil
             return [
-                "\(Self.words(part))\(lost)", "\(Self.number(part.count))", ago(part.lastSecondsAgo),
+                "\(Self.words(part))\(lost)", "\(Words.number(part.count))", ago(part.lastSecondsAgo),
             ]
         }
         return Self.section(
@@ -102,20 +103,47 @@ extension StatusPage {
     var offline: Markup? {
         report.offline.map { part in
             var facts: [(String, Markup)] = [
-                ("Queues", "\(Self.number(part.portals, "portal"))"),
-                ("Drained", "\(Self.number(part.drainedRows, "row"))"),
+                ("Queues", "\(counted(part.portals, "portal"))"),
+                ("Drained", "\(counted(part.drainedRows, "row"))"),
                 ("Oldest change", part.lagSeconds.map { ago(Int($0)) } ?? "nothing waits"),
             ]
-            if part.heldRows > 0 { facts.append(("Reserved", "\(Self.number(part.heldRows, "row"))")) }
+            if part.heldRows > 0 { facts.append(("Reserved", "\(counted(part.heldRows, "row"))")) }
             if part.deadLetteredRows > 0 {
-                facts.append(("Dead letters", "\(Self.number(part.deadLetteredRows, "row"))"))
+                facts.append(("Dead letters", "\(counted(part.deadLetteredRows, "row"))"))
             }
             if part.portalsDenied > 0 {
-                facts.append(("Denied", Self.badge(.warn, Self.number(part.portalsDenied, "portal"))))
+                facts.append(("Denied", Self.badge(.warn, counted(part.portalsDenied, "portal"))))
             }
             if let words = part.paused { facts.append(("Paused", "\(words)")) }
             return Self.section("offline", "Offline events", Self.facts(facts))
         }
+    }
+
+    var sendersAndRegistry: Markup {
+        var facts: [(String, Markup)] = [("May send", "\(senders)")]
+        if let part = report.installations {
+            facts.append(("Installations", "\(Words.number(part.callsToVerify)) to verify"))
+            let waiting = "\(counted(part.awaitingTokenRecords, "event")), \(Words.bytes(part.awaitingTokenBytes))"
+            facts.append(("Waiting for tokens", "\(waiting)"))
+        }
+        if let part = report.registry { facts.append(("Registry", "\(Self.words(part))")) }
+        return Self.section("around", "Senders and registry", Self.facts(facts))
+    }
+
+    private var senders: String {
+        let lists = report.senders.lists.map { list in
+            let age = list.ageSeconds.map { "fetched \(Words.duration($0)) ago" } ?? "never fetched"
+            return "; \(list.name): \(counted(list.entries, "network")), \(age)"
+        }
+        return (report.senders.allowedNetworks.map { counted($0, "network") } ?? "everybody") + lists.joined()
+    }
+
+    private static func words(_ part: StatusReport.RegistryPart) -> String {
+        var words = [part.topic, part.read ? "read" : "not read yet" + (part.fault.map { " (\($0))" } ?? "")]
+        if part.unconfirmed > 0 { words.append("\(counted(part.unconfirmed, "change")) not confirmed") }
+        if let age = part.snapshotAgeSeconds { words.append("snapshot \(Words.duration(Int(age))) old") }
+        words.append(part.owner ? "this replica does the REST work" : "another replica does the REST work, if any")
+        return words.joined(separator: ", ")
     }
 }
 
@@ -144,6 +172,16 @@ extension BridgeMetrics.LossReason {
         case .diskFailure: "Disk failed"
         case .overload: "Overload"
         case .shutdown: "Shutdown"
+        }
+    }
+}
+
+extension StatusReport.BrokerPart.Standing {
+    fileprivate var grade: StatusPage.Grade {
+        switch self {
+        case .up: .good
+        case .down: .bad
+        case .idle: .plain
         }
     }
 }

@@ -1,9 +1,9 @@
-/// The portals, and what is around the bridge.
+/// The portals.
 extension StatusPage {
     var portalList: Markup {
         let states = report.registry?.states ?? [:]
         let chips = RegisteredPortal.State.allCases.compactMap { state -> Markup? in
-            states[state.rawValue].map { "<li>\(Self.badge(state.grade, "\(Self.number($0)) \(state.words)"))</li>" }
+            states[state.rawValue].map { "<li>\(Self.badge(state.grade, "\(Words.number($0)) \(state.words)"))</li>" }
         }
         let all: Markup = find.isEmpty ? "" : "<a href=\"./\">show all</a>"
         // What stands before the form is always there: the script goes by places, and the form is to stay the same.
@@ -31,10 +31,10 @@ extension StatusPage {
                 ? "<p>No portal is known yet.</p>" : "<p>No portal matches <b>\(find)</b>.</p>"
         }
         let of =
-            find.isEmpty ? Self.number(portals.found, "portal") : "\(Self.number(portals.found)) that match “\(find)”"
+            find.isEmpty ? counted(portals.found, "portal") : "\(Words.number(portals.found)) that match “\(find)”"
         let words =
             portals.found > shown.count
-            ? "\(Self.number(shown.count)) of \(of): those first that need somebody, then those heard of lately"
+            ? "\(Words.number(shown.count)) of \(of): those first that need somebody, then those heard of lately"
             : "\(of.prefix(1).uppercased())\(of.dropFirst())"
         return """
             <p>\(words)</p>
@@ -50,41 +50,14 @@ extension StatusPage {
         let words = state?.words ?? (portal.state == "file" ? "in the file" : portal.state)
         let silent: Markup? = portal.silent ? " \(Self.badge(.warn, "silent"))" : nil
         let usual: Markup? = portal.longestSilenceSeconds.flatMap {
-            portal.silent ? "<small>longest pause \(Self.duration($0))</small>" : nil
+            portal.silent ? "<small>longest pause \(Words.duration($0))</small>" : nil
         }
         let name: Markup =
             portal.domain.map { "\($0)<small>\(portal.memberId)</small>" } ?? "\(portal.memberId)"
         return [
             name, "\(Self.badge(state?.grade ?? .plain, words))\(silent)",
-            "\(portal.lastEventSecondsAgo.map(ago) ?? "none yet")\(usual)", "\(Self.number(portal.events))",
+            "\(portal.lastEventSecondsAgo.map(ago) ?? "none yet")\(usual)", "\(Words.number(portal.events))",
         ]
-    }
-
-    var surroundings: Markup {
-        var facts: [(String, Markup)] = [("May send", "\(senders)")]
-        if let part = report.installations {
-            facts.append(("Installations", "\(Self.number(part.callsToVerify)) to verify"))
-            let waiting = "\(Self.number(part.waitingRecords, "event")), \(Self.bytes(part.waitingBytes))"
-            facts.append(("Waiting for tokens", "\(waiting)"))
-        }
-        if let part = report.registry { facts.append(("Registry", "\(Self.words(part))")) }
-        return Self.section("around", "Senders and registry", Self.facts(facts))
-    }
-
-    private var senders: String {
-        let lists = report.senders.lists.map { list in
-            let age = list.ageSeconds.map { "fetched \(Self.duration($0)) ago" } ?? "never fetched"
-            return "; \(list.name): \(Self.number(list.entries, "network")), \(age)"
-        }
-        return (report.senders.allowedNetworks.map { Self.number($0, "network") } ?? "everybody") + lists.joined()
-    }
-
-    private static func words(_ part: StatusReport.RegistryPart) -> String {
-        var words = [part.topic, part.read ? "read" : "not read yet" + (part.fault.map { " (\($0))" } ?? "")]
-        if part.unconfirmed > 0 { words.append("\(number(part.unconfirmed)) changes not confirmed") }
-        if let age = part.snapshotAgeSeconds { words.append("snapshot \(duration(Int(age))) old") }
-        words.append(part.owner ? "this replica does the REST work" : "another replica does the REST work, if any")
-        return words.joined(separator: ", ")
     }
 }
 

@@ -1,13 +1,14 @@
 internal import Bitrix24
 
 /// The status for people, at `/` of the admin port. It is complete without its script, which only keeps it up to date.
-package struct StatusPage {
+struct StatusPage {
     let report: StatusReport
     let portals: PortalPage
     /// What was looked for among the portals.
     let find: String
     /// Of the report.
     let now: Timestamp
+    let worries: [Worry]
 
     /// How many portals it shows.
     static let limit = 50
@@ -17,6 +18,7 @@ package struct StatusPage {
         self.portals = portals
         self.find = find
         self.now = now
+        worries = report.worries
     }
 
     /// Addresses are relative, so that it also works below a path, as behind `kubectl proxy`. Without the script it is loaded
@@ -48,7 +50,7 @@ package struct StatusPage {
         \(journals)
         \(refusals)
         \(offline)
-        \(surroundings)
+        \(sendersAndRegistry)
         </div>
         <div>
         \(portalList)
@@ -80,8 +82,8 @@ package struct StatusPage {
             <header class="\(grade)">
             <h1>\(report.ready ? "Ready" : "Not ready")</h1>
             <p>\(words)</p>
-            <p class="about">Replica <b>\(report.replica)</b>, up \(Self.duration(report.uptimeSeconds)), \
-            \(Self.number(report.connections, "open connection"))</p>
+            <p class="about">Replica <b>\(report.replica)</b>, up \(Words.duration(report.uptimeSeconds)), \
+            \(counted(report.connections, "open connection"))</p>
             </header>
             """
     }

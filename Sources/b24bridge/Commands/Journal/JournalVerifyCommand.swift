@@ -51,7 +51,7 @@ struct JournalVerifyCommand: ParsableCommand {
             findings.isSound
             ? "sound" : "\(counted(findings.faultsCounted, "fault")), \(counted(findings.damagedBytes, "byte")) damaged"
         text +=
-            ": \(counted(findings.records, "intact record")), \(StatusPage.bytes(findings.bytes)) read in \(site.directory)\n"
+            ": \(counted(findings.records, "intact record")), \(Words.bytes(findings.bytes)) read in \(site.directory)\n"
         if findings.setAsideFiles > 0 {
             text += "\(findings.setAsideFiles) files in set-aside/ hold what earlier starts could not read.\n"
         }

@@ -15,7 +15,7 @@ enum SurveyText {
 
     private static func text(_ part: JournalSurvey.Part) -> String {
         var text = "\(part.journal.rawValue) journal  \(part.directory)\n"
-        let bytes = StatusPage.bytes
+        let bytes = Words.bytes
         text += "  records      \(part.records), \(bytes(part.bytes)) in \(counted(part.segments.count, "file"))\n"
         text += "  undelivered  \(part.undelivered), \(bytes(part.undeliveredBytes))"
         text += part.oldestUndelivered.map { ", the oldest \($0.age) old (\($0))" } ?? ""
@@ -69,7 +69,7 @@ enum SurveyText {
             var positions = ""
             if let first = segment.first, let last = segment.last { positions = "\(first)-\(last)" }
             table.add([
-                segment.file, StatusPage.bytes(segment.bytes), "\(segment.records)", positions,
+                segment.file, Words.bytes(segment.bytes), "\(segment.records)", positions,
                 segment.oldest?.age ?? "", segment.newest?.age ?? "", "\(segment.undelivered)", notes(segment),
             ])
         }
@@ -79,7 +79,7 @@ enum SurveyText {
     private static func notes(_ segment: JournalSurvey.Segment) -> String {
         var notes: [String] = []
         if let version = segment.newerVersion { notes.append("of a later version (\(version)), not read") }
-        if segment.damagedRanges > 0 { notes.append("\(StatusPage.bytes(segment.damagedBytes)) damaged") }
+        if segment.damagedRanges > 0 { notes.append("\(Words.bytes(segment.damagedBytes)) damaged") }
         if segment.unfinishedBytes > 0 { notes.append("being written") }
         if segment.repeated > 0 { notes.append("\(segment.repeated) again in a later file") }
         if segment.isDeleted { notes.append("deleted meanwhile, all delivered") }
@@ -105,7 +105,7 @@ enum SurveyText {
 
     private static func cells(_ tally: Tally) -> [String] {
         [
-            "\(tally.records)", StatusPage.bytes(tally.bytes), "\(tally.undelivered)", "\(tally.parked)",
+            "\(tally.records)", Words.bytes(tally.bytes), "\(tally.undelivered)", "\(tally.parked)",
             "\(tally.oversized)", "\(tally.refused)", tally.oldestUndelivered?.age ?? "",
         ]
     }

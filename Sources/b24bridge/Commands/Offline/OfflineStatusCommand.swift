@@ -128,9 +128,9 @@ private struct QueueRow: Encodable {
     var cells: [String] {
         func told(_ count: Int?) -> String { count.map(String.init) ?? (sources == nil ? "" : "?") }
         return [
-            name, told(waiting), told(reserved), told(erroneous), oldestSeconds.map(StatusPage.duration) ?? "",
-            drained.map(String.init) ?? "", emptySeconds.map { "\(StatusPage.duration($0)) ago" } ?? "",
-            nextSeconds.map { "in \(StatusPage.duration($0))" } ?? "", callsLeft.map(String.init) ?? "", problem ?? "",
+            name, told(waiting), told(reserved), told(erroneous), oldestSeconds.map(Words.duration) ?? "",
+            drained.map(String.init) ?? "", emptySeconds.map { "\(Words.duration($0)) ago" } ?? "",
+            nextSeconds.map { "in \(Words.duration($0))" } ?? "", callsLeft.map(String.init) ?? "", problem ?? "",
         ]
     }
 

@@ -48,7 +48,7 @@ struct PortalRow: Encodable {
         [
             memberID, source, RegisteredPortal.State(rawValue: state)?.words ?? state, domain ?? "",
             applicationStatus ?? "", "\(applicationTokens)+\(webhookTokens)",
-            tokenAgeSeconds.map(StatusPage.duration) ?? "", drift.map(String.init) ?? "", error ?? "",
+            tokenAgeSeconds.map(Words.duration) ?? "", drift.map(String.init) ?? "", error ?? "",
         ]
     }
 
