@@ -74,7 +74,8 @@ class Root:
 
     def command(self, spec: dict) -> list[str]:
         each = spec["containers"][0]
-        return [self.moved(part) for part in [*each.get("command", [str(program("b24bridge"))]), *each["args"]]]
+        command = [self.moved(part) for part in each.get("command", [])] or [str(program("b24bridge"))]
+        return command + [self.moved(part) for part in each["args"]]
 
 
 class TheProgram(unittest.TestCase):
