@@ -151,31 +151,29 @@ class TheCommandsOfPods(unittest.TestCase):
         bridge.wait_until_ready()
         return bridge
 
-    def run_test_pod(self, values: dict) -> None:
-        """With a bridge, and at the same time where none is."""
-        bridge = self.serve(values)
+    def start_test_pod(self, values: dict, address: str) -> subprocess.Popen:
         test = one(render(values), "Pod")
         self.assertEqual(test["metadata"]["annotations"]["helm.sh/hook"], "test")
+        root = Root(self.enterContext(tempfile.TemporaryDirectory()), render(values), test["spec"])
+        command = [part.replace(f"http://{NAME}.bitrix24.svc:80", address) for part in root.command(test["spec"])]
+        return subprocess.Popen(command, env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-        def start(address: str) -> subprocess.Popen:
-            root = Root(self.enterContext(tempfile.TemporaryDirectory()), render(values), test["spec"])
-            command = [part.replace(f"http://{NAME}.bitrix24.svc:80", address) for part in root.command(test["spec"])]
-            return subprocess.Popen(command, env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-        good, bad = start(bridge.events), start("http://127.0.0.1:1")
-        said, errors = good.communicate(timeout=120)
-        self.assertEqual(good.returncode, 0, said + errors)
+    def assertGood(self, test: subprocess.Popen) -> None:
+        said, errors = test.communicate(timeout=120)
+        self.assertEqual(test.returncode, 0, said + errors)
         self.assertIn("verdict: good", said)
-        said, errors = bad.communicate(timeout=120)
-        self.assertEqual(bad.returncode, 1, said + errors)
-        self.assertIn("nobody answers", errors)
 
     def test_the_helm_test_succeeds_with_a_bridge_and_fails_without(self) -> None:
-        self.run_test_pod(LEAST)
+        bridge = self.serve(LEAST)
+        without = self.start_test_pod(LEAST, "http://127.0.0.1:1")
+        self.assertGood(self.start_test_pod(LEAST, bridge.events))
+        said, errors = without.communicate(timeout=120)
+        self.assertEqual(without.returncode, 1, said + errors)
+        self.assertIn("nobody answers", errors)
 
     def test_the_helm_test_brings_a_portal_where_the_file_has_none_and_takes_it_away(self) -> None:
         values = {"config": KAFKA["config"], "portals": {"registry": True}}
-        self.run_test_pod(values)
+        self.assertGood(self.start_test_pod(values, self.serve(values).events))
         listed = subprocess.run([str(program("b24bridge")), "portals", "list", "--config", f"{self.folder}/etc/b24bridge.yaml", "--json"],
                                 env=self.environment(), text=True, capture_output=True)
         self.assertEqual(listed.returncode, 0, listed.stderr)
