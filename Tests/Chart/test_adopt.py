@@ -3,13 +3,11 @@ from __future__ import annotations
 
 import unittest
 
-from chart import render
-
-GIVEN = {"config": {"kafka": {"bootstrapServers": "kafka:9092"}}, "portals": {"existingSecret": "portals"}}
+from chart import LEAST, render
 
 
 def jobs(**over: object) -> list[dict]:
-    return [d for d in render({**GIVEN, **over}) if d["kind"] == "Job"]
+    return [d for d in render({**LEAST, **over}) if d["kind"] == "Job"]
 
 
 class AdoptTests(unittest.TestCase):

@@ -3,15 +3,14 @@ from __future__ import annotations
 
 import unittest
 
-from chart import one, refusal, render
+from chart import LEAST, one, refusal, render
 
-GIVEN = {"config": {"kafka": {"bootstrapServers": "kafka:9092"}}, "portals": {"existingSecret": "portals"}}
 POLICY = {"enabled": True, "ingressFrom": [{"podSelector": {}}], "kafkaTo": [{"podSelector": {}}]}
 
 
 class NamesTests(unittest.TestCase):
     def ports(self, **policy: object) -> set[tuple[int, str]]:
-        names = one(render({**GIVEN, "networkPolicy": POLICY | policy}), "NetworkPolicy")["spec"]["egress"][0]
+        names = one(render({**LEAST, "networkPolicy": POLICY | policy}), "NetworkPolicy")["spec"]["egress"][0]
         return {(port["port"], port["protocol"]) for port in names["ports"]}
 
     def test_names_are_asked_for_at_the_ports_of_pods_too(self) -> None:
@@ -20,7 +19,7 @@ class NamesTests(unittest.TestCase):
 
     def test_other_ports(self) -> None:
         self.assertEqual(self.ports(dnsPorts=[1053]), {(1053, "UDP"), (1053, "TCP")})
-        self.assertIn("dnsPorts", refusal({**GIVEN, "networkPolicy": POLICY | {"dnsPorts": []}}))
+        self.assertIn("dnsPorts", refusal({**LEAST, "networkPolicy": POLICY | {"dnsPorts": []}}))
 
 
 if __name__ == "__main__":
