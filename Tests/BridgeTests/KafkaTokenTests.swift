@@ -192,6 +192,8 @@ import Testing
                 $0.kafka.oauth = oauth
                 $0.kafka.properties["security.protocol"] = "SASL_PLAINTEXT"
                 $0.kafka.properties["sasl.mechanism"] = "OAUTHBEARER"
+                // Else the pause after many failed attempts is as long as this test waits.
+                $0.kafka.properties["reconnect.backoff.max.ms"] = "1000"
                 $0.shutdownTimeout = .milliseconds(100)
             }
             try await RunningBridge.with(servers: "127.0.0.1:\(broker.port)", adjust: adjust) { bridge in
@@ -210,7 +212,10 @@ import Testing
                 try await wait(for: "a login with the next token") { broker.logins.contains { $0.contains("token-2") } }
                 let token = try #require(try await bridge.status().kafka.token)
                 #expect(token.failure == nil && (token.secondsLeft ?? 0) >= 0)
-                #expect(try await bridge.get("/").body.contains("<dt>Token</dt><dd>good for "))
+                // Each is good for few seconds, and in its last one the page calls it expired.
+                try await wait(for: "a token that is good on the page") {
+                    try await bridge.get("/").body.contains("<dt>Token</dt><dd>good for ")
+                }
                 #expect(!bridge.logs.lines.contains { $0.contains("token-1") || $0.contains("s3cr3t") })
             }
         }
