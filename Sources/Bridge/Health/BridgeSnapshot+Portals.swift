@@ -124,21 +124,6 @@ extension Portal {
     ///
     /// - Parameter sought: UTF-8, in lower case.
     fileprivate func isNamed(_ sought: [UInt8]) -> Bool {
-        sought.isEmpty || memberID.contains(lowercased: sought) || domain?.contains(lowercased: sought) ?? false
-    }
-}
-
-extension String {
-    /// A plain search, as it is made in thousands of short texts.
-    fileprivate func contains(lowercased sought: [UInt8]) -> Bool {
-        var text = lowercased()
-        return text.withUTF8 { text in
-            guard text.count >= sought.count else { return false }
-            return (0...(text.count - sought.count)).contains { start in
-                var length = 0
-                while length < sought.count, text[start + length] == sought[length] { length += 1 }
-                return length == sought.count
-            }
-        }
+        [memberID, domain ?? ""].contains { $0.lowercased().utf8.contains(sought) }
     }
 }

@@ -136,12 +136,12 @@ struct BridgeSnapshot: Sendable {
         return StatusReport.ActivityPart(
             eventsPerSecond: rate.mean,
             lastMinute: rate.seconds,
-            silentPortals: silentPortals(activity.portals, portals.directory)
+            silentPortals: silentPortals
         )
     }
 
     private func setPortalGauges() {
-        gauges.set("portals_silent", Double(silentPortals(activity.portals, portals.directory)))
+        gauges.set("portals_silent", Double(silentPortals))
         let without = portalSeries.set(now: WallClock.now().milliseconds) { [portals, activity] in
             let (directory, heard) = (portals.directory, activity.portals)
             return directory.memberIDs.filter { directory[$0]?.isHeard ?? false }.map { ($0, heard[$0]) }
@@ -150,9 +150,9 @@ struct BridgeSnapshot: Sendable {
     }
 
     /// Of those that are known.
-    private func silentPortals(_ heard: [String: PortalActivity], _ directory: PortalDirectory) -> Int {
-        let now = WallClock.now().milliseconds
-        return heard.count { $1.isSilent(at: now) && directory[$0]?.isHeard ?? false }
+    private var silentPortals: Int {
+        let (now, directory) = (WallClock.now().milliseconds, portals.directory)
+        return activity.portals.count { $1.isSilent(at: now) && directory[$0]?.isHeard ?? false }
     }
 
     private func setRegistryGauges() {

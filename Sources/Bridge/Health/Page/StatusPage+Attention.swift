@@ -5,6 +5,14 @@ extension StatusPage {
         let subject: String
         let words: String
 
+        static func bad(_ subject: String, _ words: String) -> Worry {
+            Worry(grade: .bad, subject: subject, words: words)
+        }
+
+        static func warn(_ subject: String, _ words: String) -> Worry {
+            Worry(grade: .warn, subject: subject, words: words)
+        }
+
         var markup: Markup {
             "<li class=\"\(grade.rawValue)\"><span><b>\(subject)</b> · \(words)</span></li>\n"
         }
@@ -15,9 +23,8 @@ extension StatusReport {
     /// The worst first: what loses events, or will, is bad.
     var worries: [StatusPage.Worry] {
         let all =
-            obstacles.map { StatusPage.Worry(grade: .bad, subject: "Not ready", words: $0) } + journalWorries
-            + kafkaWorries
-            + topicWorries + portalWorries + senderWorries
+            obstacles.map { StatusPage.Worry.bad("Not ready", $0) } + journalWorries
+            + kafkaWorries + topicWorries + portalWorries + senderWorries
         return all.filter { $0.grade == .bad } + all.filter { $0.grade != .bad }
     }
 
@@ -25,24 +32,13 @@ extension StatusReport {
         var worries: [StatusPage.Worry] = []
         let lost = refusals.filter(\.lost)
         if let latest = lost.map(\.lastSecondsAgo).min() {
-            worries.append(
-                latest < 3600
-                    ? StatusPage.Worry(
-                        grade: .bad,
-                        subject: "Events lost",
-                        words: "in the last hour; see Refused and lost"
-                    )
-                    : StatusPage.Worry(
-                        grade: .warn,
-                        subject: "Events lost",
-                        words: "since the start; see Refused and lost"
-                    )
-            )
+            let words = "\(latest < 3600 ? "in the last hour" : "since the start"); see Refused and lost"
+            worries.append(latest < 3600 ? .bad("Events lost", words) : .warn("Events lost", words))
         }
         for (name, part) in [("Journal", journal), ("Parked records", parked)] {
             // What keeps the journal itself from taking events is an obstacle.
             if name != "Journal", part.state != "accepting" {
-                worries.append(StatusPage.Worry(grade: .bad, subject: name, words: "their journal is \(part.state)"))
+                worries.append(.bad(name, "their journal is \(part.state)"))
             }
             if let level = FillAlarm.levels.last(where: { part.fillRatio * 100 >= Double($0) }) {
                 let grade: StatusPage.Grade = level == FillAlarm.levels.last ? .bad : .warn
@@ -50,7 +46,7 @@ extension StatusReport {
             }
             if part.damagedBytes > 0 || part.setAsideFiles > 0 {
                 let words = "a part could not be read at the start; see b24bridge journal verify"
-                worries.append(StatusPage.Worry(grade: .warn, subject: name, words: words))
+                worries.append(.warn(name, words))
             }
         }
         return worries
@@ -61,20 +57,20 @@ extension StatusReport {
         var worries: [StatusPage.Worry] = []
         if let words = part.unreachable {
             let outlook = journal.state == "accepting" ? ". Events wait in the journal." : "."
-            worries.append(StatusPage.Worry(grade: .warn, subject: "Kafka unreachable", words: words + outlook))
+            worries.append(.warn("Kafka unreachable", words + outlook))
         } else {
             let down = part.brokers.filter { $0.standing == .down }
             if !down.isEmpty {
                 let words = "\(down.count) of \(part.brokers.count): \(Self.few(down.map(\.name)))"
-                worries.append(StatusPage.Worry(grade: .warn, subject: "Brokers down", words: words))
+                worries.append(.warn("Brokers down", words))
             }
             if let age = part.oldestUndeliveredSeconds, age >= 300 {
                 let words = "the oldest record has waited for longer than 5 minutes"
-                worries.append(StatusPage.Worry(grade: .warn, subject: "Kafka is behind", words: words))
+                worries.append(.warn("Kafka is behind", words))
             }
         }
         if let token = part.token, let failure = token.failure ?? ((token.secondsLeft ?? 1) <= 0 ? "expired" : nil) {
-            worries.append(StatusPage.Worry(grade: .warn, subject: "Token for Kafka", words: failure))
+            worries.append(.warn("Token for Kafka", failure))
         }
         return worries
     }
@@ -83,26 +79,26 @@ extension StatusReport {
         let topics = kafka.refusingTopics
         if topics.isEmpty, kafka.parkedRecords > 0 {
             let words = "refused for reasons of their own; see b24bridge journal inspect"
-            return [StatusPage.Worry(grade: .warn, subject: "Parked records", words: words)]
+            return [.warn("Parked records", words)]
         }
         guard topics.count > 3 else {
             return topics.map { topic in
                 let parked = topic.parked ? "; its records are parked" : ""
-                return StatusPage.Worry(grade: .warn, subject: "Topic \(topic.topic)", words: "\(topic.error)\(parked)")
+                return .warn("Topic \(topic.topic)", "\(topic.error)\(parked)")
             }
         }
-        return [StatusPage.Worry(grade: .warn, subject: "Topics refuse", words: Self.few(topics.map(\.topic)))]
+        return [.warn("Topics refuse", Self.few(topics.map(\.topic)))]
     }
 
     private var portalWorries: [StatusPage.Worry] {
         var worries: [StatusPage.Worry] = []
         func portals(_ count: Int, _ words: String) {
             guard count > 0 else { return }
-            worries.append(StatusPage.Worry(grade: .warn, subject: counted(count, "portal"), words: words))
+            worries.append(.warn(counted(count, "portal"), words))
         }
         if let fault = portalsFileFault {
             let words = "has faults, so that earlier portals stay in force, and a start would fail: \(fault)"
-            worries.append(StatusPage.Worry(grade: .warn, subject: "The portals' file", words: words))
+            worries.append(.warn("The portals' file", words))
         }
         portals(activity.silentPortals, "silent for longer than usual")
         let states = registry?.states ?? [:]
@@ -115,10 +111,10 @@ extension StatusReport {
             "whose offline events cannot be fetched; b24bridge offline status says why"
         )
         if let words = registry?.fault {
-            worries.append(StatusPage.Worry(grade: .warn, subject: "Registry", words: "cannot be read: \(words)"))
+            worries.append(.warn("Registry", "cannot be read: \(words)"))
         }
         if let words = offline?.paused {
-            worries.append(StatusPage.Worry(grade: .warn, subject: "Offline events", words: "not fetched: \(words)"))
+            worries.append(.warn("Offline events", "not fetched: \(words)"))
         }
         return worries
     }
@@ -128,10 +124,10 @@ extension StatusReport {
             if list.ageSeconds == nil {
                 let why = list.failure.map { " (\($0))" } ?? ""
                 let words = "never fetched\(why), so that everybody may send"
-                return StatusPage.Worry(grade: .warn, subject: "List \(list.name)", words: words)
+                return .warn("List \(list.name)", words)
             }
             return list.failure.map {
-                StatusPage.Worry(grade: .warn, subject: "List \(list.name)", words: "not fetched anew: \($0)")
+                .warn("List \(list.name)", "not fetched anew: \($0)")
             }
         }
     }
