@@ -7,11 +7,9 @@ from unittest import mock
 
 import engine
 import yaml
-from chart import CHART, NAMESPACE, one, render
+from chart import CHART, LEAST, NAME, NAMESPACE, RELEASE, one, render
 
-NAME = "bridge-bitrix24-kafka-bridge"
-GIVEN = {"config": {"kafka": {"bootstrapServers": "kafka:9092"}}, "portals": {"existingSecret": "portals"},
-         "autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 6}}
+GIVEN = {**LEAST, "autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 6}}
 
 
 @unittest.skipIf(shutil.which("helm"), "`helm template` asks no cluster")
@@ -21,7 +19,7 @@ class AutoscalingTests(unittest.TestCase):
         path = f"/apis/apps/v1/namespaces/{NAMESPACE}/{kind.lower()}s/{NAME}"
         there = {"apiVersion": "apps/v1", "kind": kind, "spec": {"replicas": replicas}, "metadata": {
             "name": NAME, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": {
-                "meta.helm.sh/release-name": "bridge", "meta.helm.sh/release-namespace": NAMESPACE}}}
+                "meta.helm.sh/release-name": RELEASE, "meta.helm.sh/release-namespace": NAMESPACE}}}
         usual = engine.Answers.do_GET
 
         def answer(request: engine.Answers) -> None:
@@ -31,7 +29,7 @@ class AutoscalingTests(unittest.TestCase):
                 usual(request)
 
         with mock.patch.object(engine.Answers, "do_GET", answer):
-            manifest, _ = engine.Engine.of(NAMESPACE).render({**GIVEN, **over}, "bridge", CHART)
+            manifest, _ = engine.Engine.of(NAMESPACE).render({**GIVEN, **over}, RELEASE, CHART)
         return one([d for d in yaml.safe_load_all(manifest) if d], kind)["spec"]
 
     def test_an_upgrade_keeps_the_replicas_that_there_are(self) -> None:

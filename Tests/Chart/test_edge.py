@@ -79,6 +79,10 @@ class Policy(unittest.TestCase):
     def spec(self, *layers: dict) -> dict:
         return one(render(least(self.GIVEN, *layers)), "NetworkPolicy")["spec"]
 
+    @staticmethod
+    def ports(rule: dict) -> set[tuple[int, str]]:
+        return {(port["port"], port["protocol"]) for port in rule["ports"]}
+
     def test_who_may_come(self):
         spec = self.spec()
         self.assertEqual(spec["policyTypes"], ["Ingress", "Egress"])
@@ -91,7 +95,8 @@ class Policy(unittest.TestCase):
 
     def test_where_to(self):
         names, kafka, own = self.spec()["egress"]
-        self.assertEqual({(port["port"], port["protocol"]) for port in names["ports"]}, {(port, protocol) for port in (53, 5353) for protocol in ("UDP", "TCP")})
+        # A policy is applied when the Service's address has become a pod's: OpenShift's listen on 5353.
+        self.assertEqual(self.ports(names), {(53, "UDP"), (53, "TCP"), (5353, "UDP"), (5353, "TCP")})
         self.assertEqual(names["to"][0]["podSelector"]["matchLabels"], {"k8s-app": "kube-dns"})
         self.assertEqual((kafka["to"], [port["port"] for port in kafka["ports"]]), ([self.BROKERS], [9092, 9093]))
         self.assertEqual(own["to"], [self.OWN])
@@ -109,6 +114,11 @@ class Policy(unittest.TestCase):
         dns, more = {"ipBlock": {"cidr": "169.254.20.10/32"}}, {"to": [{"ipBlock": {"cidr": "10.3.0.0/16"}}]}
         egress = self.spec({"networkPolicy": {"dnsTo": [dns], "extraEgress": [more]}})["egress"]
         self.assertEqual((egress[0]["to"], egress[-1]), ([dns], more))
+
+    def test_names_are_asked_for_at_other_ports(self):
+        names = self.spec({"networkPolicy": {"dnsPorts": [1053]}})["egress"][0]
+        self.assertEqual(self.ports(names), {(1053, "UDP"), (1053, "TCP")})
+        self.assertIn("dnsPorts", refusal(least(self.GIVEN, {"networkPolicy": {"dnsPorts": []}})))
 
     def test_the_token_server_is_not_forgotten(self):
         oauth = {"config": {"kafka": {"oauth": {"tokenEndpoint": "https://login.example/token", "clientId": "b24bridge"}}},

@@ -7,9 +7,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from chart import one, render
+from chart import KAFKA, one, render
 
-GIVEN = {"config": {"kafka": {"bootstrapServers": "kafka:9092"}}, "portals": {"registry": True}}
+GIVEN = {**KAFKA, "portals": {"registry": True}}
 # In place of the program: refuses so many simulations, and writes down what it was asked for. Nobody sleeps.
 PROGRAM = """#!/bin/sh
 echo "$1 $2" >> "$CALLS"
